@@ -1,0 +1,347 @@
+"""Walk the lines of one log: give back the events that hold together, and the truth about the rest.
+
+Each line says on its own whether it is intact (`hash`) and which line it followed (`prev`, `seq`).
+That is what tells a write that was cut off, which nobody was ever told had succeeded, from a
+committed event that is gone: after the first, the next line follows the last good one; after the
+second it does not. A Chain is that judgement. It knows lines and their order, but no file, no
+backend and no meaning of any event except the header's format.
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from eventlog import codec
+from eventlog.errors import UnsupportedFormatError
+from eventlog.record import FORMAT, INCOMPATIBLE_FLAGS, RecordedEvent
+
+Kind = Literal["torn", "suspect", "damaged", "gap"]
+
+MAX_NOTES = 1000
+"""How many places a Health lists; its counts go on beyond that."""
+
+_TRUSTED_RUN = 64
+"""So many lines in a row that follow each other, though not what came before, are believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One place in a log that is not one intact line in its order.
+
+    `kind`: "torn", a write that was cut off, nothing acknowledged was lost; "suspect", it cannot
+    be told whether something was lost; "damaged", bytes that were a line and are not any more;
+    "gap", events that were committed and are gone. `line` counts from 1; `offset` and `length` are
+    bytes of the log as a file; `first_seq` and `last_seq` name the missing events of a gap, and
+    `last_hash` the hash that the last of them had.
+    """
+
+    kind: Kind
+    line: int
+    offset: int
+    length: int
+    reason: str
+    first_seq: int | None = None
+    last_seq: int | None = None
+    last_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a reading of a whole log found beside the events.
+
+    `torn`, `suspect` and `damaged` count places, `gaps` missing events, `bytes` what the log holds;
+    `where` lists the places in order, the first thousand of them.
+    """
+
+    torn: int = 0
+    suspect: int = 0
+    damaged: int = 0
+    gaps: int = 0
+    bytes: int = 0
+    where: tuple[Damage, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing committed is missing, unreadable or in doubt; a torn write is no damage."""
+        return not (self.suspect or self.damaged or self.gaps)
+
+
+class Place(NamedTuple):
+    """Where the next event goes: its `seq`, and the `prev` it carries."""
+
+    seq: int
+    prev: str
+
+
+class _Spoiled(NamedTuple):
+    line: int
+    offset: int
+    length: int
+    finished: bool
+    claim: str | None
+
+
+class Chain:
+    """The walk itself: feed it lines in order, and ask it how they were.
+
+    `seq` and `hash` are those of the last event given back (0 and 22 `A`s before the first).
+    """
+
+    def __init__(self, session_id: str) -> None:
+        self.session_id = session_id
+        self.seq = 0
+        self.hash = codec.FIRST_PREV
+        self._line = 0
+        self._offset = 0
+        self._held: list[RecordedEvent] = []  # a batch whose last line has not come yet
+        self._stray: list[RecordedEvent] = []  # intact lines that do not follow what came before
+        self._stray_at = (0, 0)  # where they begin: line, offset
+        self._spoiled: list[_Spoiled] = []  # unreadable lines since the last event, not yet judged
+        self._notes: list[Damage] = []
+        self._counts = {"torn": 0, "suspect": 0, "damaged": 0, "gap": 0}
+
+    def feed(self, lines: Sequence[bytes]) -> list[RecordedEvent]:
+        """Take complete lines, without their newlines; return the events that they complete.
+
+        Raises UnsupportedFormatError when the header asks for more than this version knows, and
+        nothing for damage.
+        """
+        events: list[RecordedEvent] = []
+        start = 0
+        while start < len(lines):
+            if not self._stray:
+                run = codec.decode_run(lines, start, *self._tip())
+                if run:
+                    self._pass(lines, start, len(run))
+                    start += len(run)
+                    events += self._follow(run)
+                    continue
+            events += self._judge(lines[start])
+            self._pass(lines, start, 1)
+            start += 1
+        return events
+
+    def after(self, rest: bytes) -> Place:
+        """Return the place for the next event if `rest`, which has no newline yet, gets one."""
+        trial = copy.copy(self)
+        for name in ("_held", "_stray", "_spoiled", "_notes", "_counts"):
+            setattr(trial, name, copy.copy(getattr(self, name)))
+        trial.feed([rest])
+        trial.settle()
+        return trial.next
+
+    def skip(self, length: int) -> None:
+        """Pass over one line too long to be loaded, of `length` bytes with its newline."""
+        self._note("damaged", length - 1, "a line longer than 64 MiB was not read")
+        self._line += 1
+        self._offset += length
+
+    def settle(self) -> list[RecordedEvent]:
+        """Say that no more lines are there for now; return the events that were still in doubt."""
+        return self._accept_stray()
+
+    @property
+    def next(self) -> Place:
+        """The place for the next event.
+
+        After unreadable lines that may have been committed it leaves their numbers free, so that
+        they are never mistaken for a write that was cut off.
+        """
+        finished = [bad for bad in self._spoiled if bad.finished]
+        if not finished:
+            return Place(self.seq + 1, self.hash)
+        tip, prev = self._tip()
+        return Place(tip + len(finished) + 1, finished[-1].claim or prev)
+
+    def health(self, rest: bytes = b"") -> Health:
+        """Report on all that was fed so far; `rest` is what follows the last newline."""
+        notes, counts = list(self._notes), dict(self._counts)
+        for bad in self._spoiled:
+            kind, reason = _judge_end(finished=bad.finished)
+            counts[kind] += 1
+            notes.append(Damage(kind, bad.line, bad.offset, bad.length, reason))
+        if self._held:
+            counts["torn"] += 1
+            notes.append(Damage("torn", self._line, self._offset, 0, _TORN_BATCH))
+        if rest:
+            kind, reason = self._judge_rest(rest)
+            counts[kind] += 1
+            notes.append(Damage(kind, self._line + 1, self._offset, len(rest), reason))
+        return Health(
+            torn=counts["torn"],
+            suspect=counts["suspect"],
+            damaged=counts["damaged"],
+            gaps=counts["gap"],
+            bytes=self._offset + len(rest),
+            where=tuple(notes[:MAX_NOTES]),
+        )
+
+    # The usual case: a run of intact lines in order.
+
+    def _tip(self) -> tuple[int, str]:
+        last = self._held[-1] if self._held else None
+        return (last["seq"], last["hash"]) if last else (self.seq, self.hash)
+
+    def _pass(self, lines: Sequence[bytes], start: int, count: int) -> None:
+        self._line += count
+        if count == len(lines):
+            self._offset += sum(map(len, lines)) + count
+        else:
+            self._offset += sum(map(len, lines[start : start + count])) + count
+
+    def _follow(self, run: list[RecordedEvent]) -> list[RecordedEvent]:
+        """Take records that follow the tip; keep back a batch at their end that is not whole."""
+        if self._spoiled:
+            self._condemn("torn", _TORN)
+        if run[0]["seq"] == 1:
+            self._check_format(run[0])
+        run = self._held + run
+        i, n = run[-1].get("batch", (1, 1))
+        cut = len(run) if i == n else max(len(run) - i, 0)
+        self._held = run[cut:]
+        return self._count(run[:cut])
+
+    def _count(self, events: list[RecordedEvent]) -> list[RecordedEvent]:
+        if events:
+            self.seq, self.hash = events[-1]["seq"], events[-1]["hash"]
+        return events
+
+    def _check_format(self, header: RecordedEvent) -> None:
+        if header["type"] != "session.created":
+            return
+        written = header["data"].get("format", FORMAT)
+        unknown = [f for f in header["data"].get("incompat", ()) if f not in INCOMPATIBLE_FLAGS]
+        if written != FORMAT or unknown:
+            found = unknown or f"format {written}"
+            raise UnsupportedFormatError(self.session_id, found, f"format {FORMAT}")
+
+    # One line that does not simply follow.
+
+    def _judge(self, line: bytes) -> list[RecordedEvent]:
+        bare = line.removeprefix(b"\xef\xbb\xbf") if self._line == 0 else line
+        bare = bare.removesuffix(b"\r")
+        if not bare:
+            return []
+        record = codec.decode(bare)
+        return self._place(record, len(line)) if record else self._salvage(line)
+
+    def _place(self, record: RecordedEvent, length: int) -> list[RecordedEvent]:
+        """Place one intact record: it follows the tip, the last event, a stray run, or nothing."""
+        seq, prev = self._tip()
+        if self._stray:
+            last = self._stray[-1]
+            if record["prev"] == last["hash"] and record["seq"] == last["seq"] + 1:
+                self._stray.append(record)
+                return self._accept_stray() if len(self._stray) >= _TRUSTED_RUN else []
+        if (record["seq"], record["prev"]) == (seq + 1, prev):
+            self._drop_stray()
+            return self._follow([record])
+        if (record["seq"], record["prev"]) == (self.seq + 1, self.hash):
+            self._drop_stray()
+            self._drop_held()
+            return self._follow([record])
+        if record["seq"] <= self.seq:
+            again = f"event {record['seq']} is here again, after event {self.seq}"
+            self._note("damaged", length, again)
+            return []
+        events: list[RecordedEvent] = []
+        if self._stray and record["seq"] > self._stray[-1]["seq"]:
+            events = self._accept_stray()
+        self._drop_stray()
+        self._stray, self._stray_at = [record], (self._line + 1, self._offset)
+        return events
+
+    def _salvage(self, line: bytes) -> list[RecordedEvent]:
+        """Take the intact records that share a damaged line, if each follows the one before."""
+        events: list[RecordedEvent] = []
+        found, other = 0, len(line)
+        for start, end, record in codec.find_records(line):
+            place = (record["seq"], record["prev"])
+            if not self._stray and place in (self._tip_place(), self.next):
+                events += self._place(record, end - start)
+                found += 1
+                other -= end - start
+        if found:
+            also = f" and {other} other bytes" if other else ""
+            self._note("damaged", len(line), f"{found} intact event(s){also} share one line")
+        else:
+            finished, claim = codec.looks_finished(line), codec.claimed_hash(line)
+            bad = _Spoiled(self._line + 1, self._offset, len(line), finished, claim)
+            self._spoiled.append(bad)
+        return events
+
+    def _tip_place(self) -> Place:
+        seq, prev = self._tip()
+        return Place(seq + 1, prev)
+
+    # Judging what was kept back.
+
+    def _accept_stray(self) -> list[RecordedEvent]:
+        """Take the stray run as this log's own: what its numbers pass over was committed."""
+        run, self._stray = self._stray, []
+        if not run:
+            return []
+        first = run[0]
+        events: list[RecordedEvent] = []
+        if self._held and first["seq"] > self._held[-1]["seq"]:
+            events += self._count(self._held)
+            self._held = []
+        self._drop_held()
+        missing = first["seq"] - self.seq - 1
+        line, offset = self._stray_at
+        if missing:
+            self._record(_gap(line, offset, self.seq + 1, first), missing)
+        elif not self._spoiled:
+            reason = f"event {first['seq']} does not follow the line before it"
+            self._record(Damage("suspect", line, offset, 0, reason))
+        self._condemn("damaged", "unreadable")
+        return events + self._follow(run)
+
+    def _drop_stray(self) -> None:
+        if self._stray:
+            seqs = f"{self._stray[0]['seq']} to {self._stray[-1]['seq']}"
+            reason = f"intact lines numbered {seqs} belong elsewhere: nothing follows them here"
+            self._record(Damage("suspect", *self._stray_at, 0, reason))
+            self._stray = []
+
+    def _drop_held(self) -> None:
+        if self._held:
+            self._note("torn", 0, _TORN_BATCH)
+            self._held = []
+
+    def _condemn(self, kind: Kind, reason: str) -> None:
+        for bad in self._spoiled:
+            self._record(Damage(kind, bad.line, bad.offset, bad.length, reason))
+        self._spoiled = []
+
+    def _judge_rest(self, rest: bytes) -> tuple[Kind, str]:
+        record = codec.decode(rest)
+        if record and (record["seq"], record["prev"]) in (self.next, self._tip_place()):
+            return "torn", "a whole event lacks only its newline; the next append completes it"
+        return _judge_end(finished=codec.looks_finished(rest))
+
+    def _note(self, kind: Kind, length: int, reason: str) -> None:
+        self._record(Damage(kind, self._line + 1, self._offset, length, reason))
+
+    def _record(self, damage: Damage, count: int = 1) -> None:
+        self._counts[damage.kind] += count
+        if len(self._notes) < MAX_NOTES:
+            self._notes.append(damage)
+
+
+_TORN = "a write was cut off here; nothing acknowledged was lost"
+_TORN_BATCH = "a batch was cut off here and counts as not written; nothing acknowledged was lost"
+
+
+def _gap(line: int, offset: int, first: int, found: RecordedEvent) -> Damage:
+    last = found["seq"] - 1
+    which = f"event {first} was" if first == last else f"events {first} to {last} were"
+    reason = f"{which} committed and cannot be read here"
+    return Damage("gap", line, offset, 0, reason, first, last, found["prev"])
+
+
+def _judge_end(*, finished: bool) -> tuple[Kind, str]:
+    if finished:
+        return "suspect", "the last line is unreadable; it may have been committed"
+    return "torn", _TORN

@@ -1,0 +1,287 @@
+"""A recorded event as one line of bytes, and back: the only place that knows JSON and hashing.
+
+Writer and reader share the layout stated here (docs/format.md has it in full) and nothing else:
+
+    {"seq":7,"at":"…","type":"message.added","data":{…},"prev":"<22>","hash":"<22>"}
+
+`hash` covers every byte of the line before `,"hash":"`, and what follows that has a constant
+length, so checking a line is slicing it: no parse, no canonical form. Nothing here knows of files,
+of sessions, or of what a damaged line means (chain.py does).
+"""
+
+import math
+import re
+from binascii import b2a_base64
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import orjson
+
+from eventlog.errors import InvalidEventError
+from eventlog.record import RecordedEvent
+
+MAX_LINE = 16 * 1024 * 1024
+"""The longest line a writer makes, in bytes without its newline."""
+
+MAX_DEPTH = 64
+"""How deep a line may nest; the line's own object is the first level."""
+
+FIRST_PREV = "A" * 22
+"""The `prev` of line 1, which follows nothing."""
+
+REPLACED = "replaced_surrogates"
+"""The member of `data` that counts lone surrogates stored as U+FFFD; absent when there were none."""
+
+_HASH = slice(-24, -2)  # the 22 characters in `…,"hash":"<22>"}`
+_HASHED = slice(None, -33)  # everything before `,"hash":"`
+_PREV = slice(-56, -34)  # the 22 characters in `,"prev":"<22>","hash":"<22>"}`
+_ENVELOPE = 256  # an upper bound for all of a line but its type, key and data
+_MAX_KEY = 256
+
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
+_TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_-]+)+", re.ASCII)
+_RECORD_START = b'{"seq":'
+_RECORD_END = re.compile(rb',"hash":"[A-Za-z0-9_-]{22}"\}')
+_CLAIMED = re.compile(rb"[A-Za-z0-9_-]{22}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MAX_STARTS = 64  # how many beginnings are tried for one end inside a damaged line
+
+# What a terminal would act on or an editor take for a line end, in UTF-8: DEL, C1 with NEL,
+# U+2028/9, and the bidi controls U+061C, U+200E/F, U+202A-E, U+2066-9.
+_UNSAFE = re.compile(
+    rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]"
+)
+
+
+class Draft(NamedTuple):
+    """An event that is encoded and checked, and waits only for its place in a session."""
+
+    type: str
+    head: bytes
+    data: bytes
+
+
+def encode(
+    type_: str, data: dict[str, Any], *, version: int = 1, key: str | None = None
+) -> Draft:
+    """Encode one event, all but its place.
+
+    Lone surrogates become U+FFFD and are counted in `data["replaced_surrogates"]`; characters that
+    a terminal would act on are written as `\\uXXXX`. Raises InvalidEventError for whatever could
+    not be read back as it was given: NaN or infinity, integers beyond 64 bits, keys that are not
+    text, nesting deeper than 64, a line above 16 MiB.
+    """
+    if len(type_) > MAX_DEPTH or not _TYPE.fullmatch(type_):
+        raise InvalidEventError(
+            f"{type_!r} is not an event type: use dotted lower case, as in 'x.note.added'"
+        )
+    head = b'"type":"%s"' % type_.encode()
+    if version > 1:
+        head += b',"v":%d' % version
+    if key is not None:
+        if not 0 < len(key) <= _MAX_KEY:
+            raise InvalidEventError(f"a key has 1 to {_MAX_KEY} characters")
+        head += b',"key":' + _dump(key)
+    body = _encode_data(data)
+    if len(head) + len(body) > MAX_LINE - _ENVELOPE:
+        raise InvalidEventError(
+            f"{len(body):,} bytes of data; a line holds at most {MAX_LINE:,}: "
+            "keep large content in a file and refer to it"
+        )
+    return Draft(type_, head, body)
+
+
+def seal(
+    draft: Draft, seq: int, at: str, prev: str, batch: tuple[int, int] | None = None
+) -> tuple[bytes, str]:
+    """Give a draft its place: return the finished line without its newline, and the line's hash."""
+    together = b',"batch":[%d,%d]' % batch if batch else b""
+    hashed = b'{"seq":%d,"at":"%s",%s%s,"data":%s,"prev":"%s"' % (
+        seq, at.encode(), draft.head, together, draft.data, prev.encode(),
+    )  # fmt: skip
+    own = _hash(hashed)
+    return b'%s,"hash":"%s"}' % (hashed, own), own.decode()
+
+
+def decode(line: bytes) -> RecordedEvent | None:
+    """Read one line, without its newline; None unless it is exactly one intact record."""
+    if _hash(line[_HASHED]) != line[_HASH]:
+        return None
+    try:
+        record: RecordedEvent = orjson.loads(line)
+        whole = (
+            isinstance(record["seq"], int)
+            and isinstance(record["type"], str)
+            and isinstance(record["at"], str)
+            and isinstance(record["data"], dict)
+            and record["prev"].encode() == line[_PREV]
+        )
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return None
+    return record if whole else None
+
+
+def decode_run(lines: Sequence[bytes], start: int, seq: int, prev: str) -> list[RecordedEvent]:
+    """Decode lines from `lines[start]` for as long as each is intact and follows the one before.
+
+    `seq` and `prev` are those of the event before `lines[start]`. This is decode() for the usual
+    case, where nothing is wrong: one pass, no call per line but the hash and the parse.
+    """
+    records: list[RecordedEvent] = []
+    last = prev.encode()
+    loads, digest_of, keep = orjson.loads, sha256, records.append
+    try:
+        for line in lines[start:] if start else lines:
+            if line[-56:-34] != last:
+                break
+            own = b2a_base64(digest_of(line[:-33]).digest()[:16], newline=False)
+            last = own.translate(_URLSAFE)[:22]
+            if line[-24:-2] != last:
+                break
+            record = loads(line)
+            seq += 1
+            if record["seq"] != seq or record["data"].__class__ is not dict:
+                break
+            keep(record)
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        pass
+    return records
+
+
+def find_records(line: bytes) -> Iterator[tuple[int, int, RecordedEvent]]:
+    """Find intact records inside a line that is not one itself: (start, end, record), in order.
+
+    The hash proves that a record found so is complete; whether it belongs to this place of this
+    log is for the caller to prove by `seq` and `prev`.
+    """
+    free = 0
+    for match in _RECORD_END.finditer(line):
+        end = match.end()
+        start = end
+        for _ in range(_MAX_STARTS):
+            start = line.rfind(_RECORD_START, free, start)
+            if start < 0:
+                break
+            if (record := decode(line[start:end])) is not None:
+                yield start, end, record
+                free = end
+                break
+
+
+def looks_finished(line: bytes) -> bool:
+    """Whether a line that is not intact still has a whole record's ending.
+
+    A write that was cut off has not; a finished line hit by one fault keeps at least two of the
+    three marks that every line ends with.
+    """
+    marks = (line[-2:] == b'"}', line[-33:-24] == b',"hash":"', line[-65:-56] == b',"prev":"')
+    return sum(marks) > 1
+
+
+def claimed_hash(line: bytes) -> str | None:
+    """Return the hash that a damaged line says it has, if that is still readable."""
+    claim = line[_HASH]
+    return claim.decode() if _CLAIMED.fullmatch(claim) else None
+
+
+def parse(line: bytes) -> RecordedEvent:
+    """Read a line that is known to be intact."""
+    record: RecordedEvent = orjson.loads(line)
+    return record
+
+
+def is_payload_of(draft: Draft, event: RecordedEvent) -> bool:
+    """Whether a recorded event holds just what a draft would."""
+    return draft.type == event["type"] and orjson.loads(draft.data) == event["data"]
+
+
+def digest(value: object) -> str:
+    """Hash any JSON value, member order aside: 22 characters, as in a line."""
+    return _hash(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).decode()
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is JSON."""
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def dump_json(value: object, *, pretty: bool = False) -> str:
+    """Return JSON text for a person or another program; never for a log."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 if pretty else 0).decode()
+
+
+def _hash(hashed: bytes) -> bytes:
+    return b2a_base64(sha256(hashed).digest()[:16], newline=False).translate(_URLSAFE)[:22]
+
+
+def _encode_data(data: dict[str, Any]) -> bytes:
+    try:
+        body = _dump(data)
+    except InvalidEventError:
+        clean, replaced = _replace_surrogates(data, 1)
+        if not replaced:
+            raise
+        body = _dump({**clean, REPLACED: replaced})
+    if body.count(b"{") + body.count(b"[") >= MAX_DEPTH:
+        _check_depth(data)
+    if b"null" in body:  # orjson writes NaN and infinity as null
+        _check_finite(data)
+    return body
+
+
+def _dump(value: object) -> bytes:
+    try:
+        body = orjson.dumps(value)
+    except TypeError as error:
+        raise InvalidEventError(str(error)) from None
+    if body.isascii() and b"\x7f" not in body:
+        return body
+    return _UNSAFE.sub(lambda match: b"\\u%04x" % ord(match[0].decode()), body)
+
+
+def _replace_surrogates(value: Any, depth: int) -> tuple[Any, int]:
+    """Return the value with lone surrogates as U+FFFD (pairs joined), and how many there were."""
+    if depth > MAX_DEPTH:
+        raise InvalidEventError(f"nested deeper than {MAX_DEPTH}")
+    if isinstance(value, str):
+        if not _SURROGATE.search(value):
+            return value, 0
+        joined = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return joined, joined.count("\ufffd") - value.count("\ufffd")
+    if isinstance(value, dict):
+        pairs = [
+            (_replace_surrogates(name, depth + 1), _replace_surrogates(item, depth + 1))
+            for name, item in value.items()
+        ]
+        clean = {name: item for (name, _), (item, _) in pairs}
+        return clean, sum(a + b for (_, a), (_, b) in pairs)
+    if isinstance(value, list | tuple):
+        items = [_replace_surrogates(item, depth + 1) for item in value]
+        return [item for item, _ in items], sum(count for _, count in items)
+    return value, 0
+
+
+def _check_depth(data: object) -> None:
+    level, depth = [data], 1
+    while level:
+        depth += 1
+        inner = [v for v in level if isinstance(v, dict | list | tuple)]
+        if inner and depth > MAX_DEPTH:
+            raise InvalidEventError(f"nested deeper than {MAX_DEPTH}")
+        level = [x for v in inner for x in (v.values() if isinstance(v, dict) else v)]
+
+
+def _check_finite(value: object) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidEventError(f"{value} has no place in JSON")
+    if isinstance(value, dict):
+        for item in value.values():
+            _check_finite(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check_finite(item)
