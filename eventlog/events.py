@@ -1,0 +1,238 @@
+"""The kinds of event: facts in the past tense, frozen, checked once when they come in.
+
+Each class is one short type string and the shape of its payload. How they are encoded, where they
+are kept and what is folded from them is not known here.
+"""
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from eventlog.errors import InvalidEventError
+
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+
+
+class Event(BaseModel):
+    """The base of every kind; only members that were given are stored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    type: ClassVar[str]
+
+    def payload(self) -> dict[str, Any]:
+        """Return what goes into the line's `data`."""
+        return self.model_dump(exclude_unset=True)
+
+
+class SessionCreated(Event):
+    """A session began. Line 1 of every log; `salt` makes its chain unlike any other's."""
+
+    type: ClassVar[str] = "session.created"
+
+    format: int
+    compat: list[str]
+    incompat: list[str]
+    session: str
+    generation: int
+    salt: str
+    writer: str
+
+
+class ToolFunction(BaseModel):
+    """The function that a tool call names, with its arguments as the JSON text the model wrote."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
+
+    name: str
+    arguments: str
+
+
+class ToolCall(BaseModel):
+    """One call of a tool by the model, as the OpenAI API has it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
+
+    id: str
+    type: str = "function"
+    function: ToolFunction
+
+
+class MessageAdded(Event):
+    """A message was said: by a person, the model or a tool, or it instructs the model.
+
+    `content` is text or OpenAI content parts; None only where tool calls or reasoning stand for
+    it. `status` "interrupted" marks a reply that was cut off; `call` is the `seq` of the
+    model.called that a reply answers. `extra` keeps what another format had and we do not name.
+    """
+
+    type: ClassVar[str] = "message.added"
+
+    role: Role
+    content: str | list[dict[str, Any]] | None = None
+    name: str | None = None
+    tool_calls: list[ToolCall] | None = None
+    tool_call_id: str | None = None
+    reasoning: str | None = None
+    status: Literal["complete", "interrupted"] = "complete"
+    model: str | None = None
+    usage: dict[str, Any] | None = None
+    finish_reason: str | None = None
+    call: int | None = None
+    extra: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_role(self) -> "MessageAdded":
+        if self.content is None and self.role != "assistant":
+            raise ValueError(f"a {self.role} message needs content")
+        if self.role == "tool" and not self.tool_call_id:
+            raise ValueError("a tool message needs the tool_call_id that it answers")
+        if self.tool_calls and self.role != "assistant":
+            raise ValueError("only an assistant message has tool_calls")
+        return self
+
+
+class ModelCalled(Event):
+    """A model is about to be called; recorded before the call.
+
+    The message list sent is the one rebuilt by view rules `rules` from the events up to `version`,
+    following `head`, at most `limit` messages; `digest` proves it.
+    """
+
+    type: ClassVar[str] = "model.called"
+
+    model: str
+    provider: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    version: int
+    head: int
+    limit: int | None = None
+    rules: int
+    messages: int
+    digest: str
+
+
+class ReplyStreamed(Event):
+    """More of a reply arrived: `text` and `reasoning` go on where the call's last checkpoint ended."""
+
+    type: ClassVar[str] = "reply.streamed"
+
+    call: int
+    text: str = ""
+    reasoning: str = ""
+
+
+class ModelFailed(Event):
+    """A model call failed; what it had said so far is a message of its own."""
+
+    type: ClassVar[str] = "model.failed"
+
+    call: int
+    reason: str
+    retryable: bool
+    status: int | None = None
+
+
+class TitleSet(Event):
+    """The session was given a title."""
+
+    type: ClassVar[str] = "title.set"
+
+    title: str = Field(min_length=1, max_length=500)
+
+
+class MetadataSet(Event):
+    """Facts about the session were set; None takes one away."""
+
+    type: ClassVar[str] = "metadata.set"
+
+    metadata: dict[str, Any]
+
+
+class HeadMoved(Event):
+    """The next message follows message `to` (its `seq`; 0: the beginning) and not the last one."""
+
+    type: ClassVar[str] = "head.moved"
+
+    to: int = Field(ge=0)
+    reason: str | None = None
+
+
+class ContextSummarized(Event):
+    """`text` stands, in the model's view, for all messages up to and including `through`."""
+
+    type: ClassVar[str] = "context.summarized"
+
+    text: str
+    through: int = Field(ge=1)
+    model: str | None = None
+    usage: dict[str, Any] | None = None
+
+
+class ContentErased(Event):
+    """The content of the events in `seqs` was taken out of the log on purpose."""
+
+    type: ClassVar[str] = "content.erased"
+
+    seqs: list[int]
+    reason: str | None = None
+
+
+class SessionForked(Event):
+    """This session shares its past with another, up to that one's event `version`."""
+
+    type: ClassVar[str] = "session.forked"
+
+    session: str
+    version: int
+
+
+class AppEvent(Event):
+    """An application's own event: any `x.` name, any JSON object."""
+
+    name: str = Field(pattern=r"^x\.")
+    data: dict[str, Any] = Field(default_factory=dict)
+
+
+KINDS: tuple[type[Event], ...] = (
+    SessionCreated,
+    MessageAdded,
+    ModelCalled,
+    ReplyStreamed,
+    ModelFailed,
+    TitleSet,
+    MetadataSet,
+    HeadMoved,
+    ContextSummarized,
+    ContentErased,
+    SessionForked,
+)
+
+_MESSAGE_MEMBERS = frozenset(MessageAdded.model_fields)
+
+
+def parse_event(given: "Event | dict[str, Any]") -> tuple[str, dict[str, Any]]:
+    """Return the type and payload of an event, or of a plain OpenAI message.
+
+    Members of a message that we have no name for go into `extra`. Raises InvalidEventError.
+    """
+    if isinstance(given, AppEvent):
+        return given.name, given.data
+    if isinstance(given, Event):
+        return given.type, given.payload()
+    if not isinstance(given, dict) or "role" not in given:
+        raise InvalidEventError("give an event, or a message such as {'role': 'user', 'content': …}")
+    known = {name: value for name, value in given.items() if name in _MESSAGE_MEMBERS}
+    if len(known) < len(given):
+        other = {name: value for name, value in given.items() if name not in _MESSAGE_MEMBERS}
+        known["extra"] = {**(known.get("extra") or {}), **other}
+    try:
+        return MessageAdded.type, MessageAdded.model_validate(known).payload()
+    except ValidationError as error:
+        raise InvalidEventError(_first_reason(error)) from None
+
+
+def _first_reason(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]
