@@ -1,0 +1,115 @@
+"""What a place to keep logs must do. The docstrings here are the contract.
+
+A backend stores and orders opaque lines, one log for each session id. It never looks into a line:
+hashing, judging damage, events and projections all live above it and are the same for every
+backend. `eventlog.testing` holds the suite that every backend passes.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Literal, NamedTuple, Protocol
+
+Durability = Literal["fsync", "os"]
+"""What an acknowledged append has reached.
+
+"fsync": the disk; it survives a power cut. "os": the operating system; it survives the death of
+this process, not a power cut.
+"""
+
+
+class Mark(NamedTuple):
+    """How far a reader has come.
+
+    `position` is the backend's own measure (bytes in a file, lines in memory), 0 at the start and
+    rising; `tail` is the end of what was read last, at most 32 bytes, by which the backend notices
+    that the log was replaced since.
+    """
+
+    position: int = 0
+    tail: bytes = b""
+
+
+START = Mark()
+
+
+class Block(NamedTuple):
+    """Some complete lines in order, as read.
+
+    They began at position `start` and end at `end`. `rest` is what follows the last newline, in
+    the last block only. `skipped` is above 0 for a block that holds no lines but stands for one
+    too long to load, so many bytes with its newline.
+    """
+
+    start: int
+    lines: list[bytes]
+    end: Mark
+    rest: bytes = b""
+    skipped: int = 0
+
+
+class Stat(NamedTuple):
+    """What is known of a log without reading it: its size in bytes, its last change (Unix time)."""
+
+    size: int
+    changed: float
+
+
+class Writer(Protocol):
+    """The right to append to one session's log, while it is held."""
+
+    def read(self, after: Mark) -> Iterator[Block]:
+        """Read as Backend.read does, and also a log that is new and still empty."""
+        ...
+
+    def put(self, lines: Sequence[bytes], after: Mark, durability: Durability) -> Mark:
+        """Store these lines (without newlines) right after `after`, unless something is there.
+
+        All of them or none: returns where they end once they are as durable as was asked.
+        An unfinished rest after `after` is closed off by a newline first and stays.
+        Raises BackendConflictError when complete lines are there already, and AppendError when
+        storing failed: outcome "not appended" if the log is as it was, else "unknown".
+        """
+        ...
+
+
+class Backend(Protocol):
+    """Where logs are kept. Safe for several threads, and for several processes where `shared`."""
+
+    durable: bool
+    """Whether an append with durability "fsync" survives a power cut."""
+
+    shared: bool
+    """Whether other processes see the same logs."""
+
+    def ids(self) -> list[str]:
+        """Return the ids of all sessions, sorted."""
+        ...
+
+    def stat(self, session_id: str) -> Stat:
+        """Look at one log without reading it. Raises SessionNotFoundError."""
+        ...
+
+    def read(self, session_id: str, after: Mark = START) -> Iterator[Block]:
+        """Read the lines after a mark, in order, in blocks of bounded size; at least one block.
+
+        Takes no lock and changes nothing. When the log was replaced since the mark was made, the
+        reading begins anew: the first block then starts at 0. Raises SessionNotFoundError.
+        """
+        ...
+
+    def writing(self, session_id: str, *, create: bool) -> AbstractContextManager[Writer]:
+        """Hold the right to append to one session's log.
+
+        Where the backend can, other writers wait meanwhile; where it cannot, put() tells them
+        apart. With `create`, a log that is not there is begun. Raises SessionNotFoundError,
+        BackendLockedError after a bounded wait, BackendUnavailableError.
+        """
+        ...
+
+    def delete(self, session_id: str) -> None:
+        """Take a log out of the store and keep it in the store's bin. Raises SessionNotFoundError."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything that is held open."""
+        ...

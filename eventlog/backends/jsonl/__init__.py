@@ -1,0 +1,9 @@
+"""Sessions as JSONL files.
+
+files.py alone calls the file system, reader.py alone cuts bytes into lines, lock.py alone waits.
+Nothing in this folder parses a line or knows an event.
+"""
+
+from eventlog.backends.jsonl.backend import JsonlBackend
+
+__all__ = ["JsonlBackend"]

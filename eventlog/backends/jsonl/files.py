@@ -1,0 +1,195 @@
+"""Every file-system call of the log: open, read, write, sync, truncate, rename, lock.
+
+One small class, so that a test can make each call fail, and the only place that knows what differs
+between operating systems. It knows nothing of lines, sessions or protocols.
+"""
+
+import os
+import stat
+import sys
+import weakref
+from collections.abc import Iterator
+from functools import partial
+from io import FileIO
+from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+_PRIVATE_FILE = 0o600
+_PRIVATE_FOLDER = 0o700
+_COMMON = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+# O_NONBLOCK: opening a FIFO that lies in a log's place must fail or return, never wait.
+_SAFE = _COMMON | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_BY_DESCRIPTOR = os.open in os.supports_dir_fd
+
+READ = os.O_RDONLY | _SAFE
+APPEND = os.O_RDWR | os.O_APPEND | _SAFE
+CREATE = APPEND | os.O_CREAT | os.O_EXCL
+_LOCK = os.O_RDWR | os.O_CREAT | _COMMON | getattr(os, "O_NOFOLLOW", 0)
+
+
+class Folder:
+    """One folder of logs, opened once and then used by descriptor: renaming it does no harm.
+
+    Names are relative to it. Files are made 0600 and folders 0700.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd: int | None = None
+        self._close = lambda: None
+
+    def make(self) -> None:
+        """Make the folder with its parents, each synced into the one above; fine if it is there."""
+        missing = [p for p in (self.path, *self.path.parents) if not p.exists()]
+        for path in reversed(missing):
+            path.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
+            _sync_path(path.parent)
+
+    def make_inside(self, name: str) -> None:
+        """Make a folder inside this one; fine if it is there."""
+        try:
+            os.mkdir(self._at(name), _PRIVATE_FOLDER, dir_fd=self._dir_fd())
+        except FileExistsError:
+            return
+        self.sync_folder()
+
+    def open(self, name: str, flags: int) -> FileIO:
+        """Open a file, never through a symbolic link.
+
+        The descriptor passes from open(2) to the object that owns it inside one C call, so that
+        no interrupt can come between and leak it.
+        """
+        names, opener = [self._at(name)], partial(os.open, dir_fd=self._dir_fd())
+        mode = "rb" if flags & (os.O_RDWR | os.O_WRONLY) == 0 else "r+b"
+        return next(map(partial(FileIO, mode=mode), map(opener, names, [flags], [_PRIVATE_FILE])))
+
+    def open_lock(self, name: str) -> FileIO:
+        """Open a lock file, made if it is not there."""
+        return self.open(name, _LOCK)
+
+    def try_lock(self, file: FileIO) -> bool:
+        """Take the exclusive lock on a whole file, if nobody has it. It ends with the descriptor.
+
+        flock(2), not lockf: a POSIX lock would be dropped by closing any other descriptor of the
+        file. There is no unlock: a forked child's would free its parent's lock.
+        """
+        try:
+            if sys.platform == "win32":
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            return False
+        return True
+
+    def status(self, file: FileIO) -> os.stat_result:
+        """Return what the system says of an open file."""
+        return os.fstat(file.fileno())
+
+    def status_of(self, name: str) -> os.stat_result:
+        """Return what the system says of a name, links not followed."""
+        return os.stat(self._at(name), dir_fd=self._dir_fd(), follow_symlinks=False)
+
+    def read_at(self, file: FileIO, size: int, offset: int) -> bytes:
+        """Read up to `size` bytes from `offset`."""
+        if sys.platform == "win32":
+            file.seek(offset)
+            return file.read(size) or b""
+        return os.pread(file.fileno(), size, offset)
+
+    def write(self, file: FileIO, data: bytes | memoryview) -> int:
+        """Write at the end; return how many bytes went in, perhaps not all."""
+        return os.write(file.fileno(), data)
+
+    def sync(self, file: FileIO) -> None:
+        """Bring a file's data to the disk itself."""
+        if sys.platform == "darwin":
+            fcntl.fcntl(file, fcntl.F_FULLFSYNC)
+        elif sys.platform == "win32":
+            os.fsync(file.fileno())
+        else:
+            os.fdatasync(file.fileno())
+
+    def sync_folder(self, name: str = ".") -> None:
+        """Bring the names in this folder, or in one inside it, to the disk."""
+        if sys.platform == "win32":
+            return  # NTFS journals names; there is no call to wait for it
+        if name == ".":
+            os.fsync(self._descriptor())
+            return
+        fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | _COMMON, dir_fd=self._dir_fd())
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def truncate(self, file: FileIO, size: int) -> None:
+        """Cut an open file off at `size` bytes."""
+        os.ftruncate(file.fileno(), size)
+
+    def rename(self, source: str, target: str) -> None:
+        """Rename a file inside the folder, over whatever has the target's name."""
+        fd = self._dir_fd()
+        os.replace(self._at(source), self._at(target), src_dir_fd=fd, dst_dir_fd=fd)
+
+    def unlink(self, name: str) -> None:
+        """Remove a name."""
+        os.unlink(self._at(name), dir_fd=self._dir_fd())
+
+    def names(self) -> Iterator[str]:
+        """Give the name of every regular file."""
+        try:
+            with os.scandir(self._descriptor() if _BY_DESCRIPTOR else self.path) as entries:
+                yield from (e.name for e in entries if e.is_file(follow_symlinks=False))
+        except FileNotFoundError:
+            return
+
+    def close(self) -> None:
+        """Close the folder; a later use opens it again."""
+        self._close()
+        self._fd = None
+
+    def _descriptor(self) -> int:
+        if self._fd is None:
+            fd = os.open(self.path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _COMMON)
+            self._close = weakref.finalize(self, os.close, fd)  # type: ignore[assignment]
+            self._fd = fd
+        return self._fd
+
+    def _dir_fd(self) -> int | None:
+        return self._descriptor() if _BY_DESCRIPTOR else None
+
+    def _at(self, name: str) -> str:
+        return name if _BY_DESCRIPTOR else os.path.join(self.path, name)
+
+
+def is_regular(status: os.stat_result) -> bool:
+    """Whether it is a plain file: no FIFO, device, link or folder."""
+    return stat.S_ISREG(status.st_mode)
+
+
+def lock_holder(file: FileIO) -> str | None:
+    """Name the process that holds the lock on a file, where the system tells (Linux)."""
+    status = os.fstat(file.fileno())
+    device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    try:
+        locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+        pids = [row.split()[4] for row in locks if "FLOCK" in row and device in row.split()]
+        name = Path(f"/proc/{pids[0]}/comm").read_text(encoding="utf-8").strip()
+    except (OSError, IndexError, ValueError):
+        return None
+    return f"process {pids[0]}, {name}"
+
+
+def _sync_path(path: Path) -> None:
+    if sys.platform == "win32":
+        return
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _COMMON)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,94 @@
+"""Logs in this process's memory: for tests and for trying things out; gone when it ends.
+
+It is also the backend contract at its shortest, to be read as a specification. It knows nothing of
+files, locks between processes or torn writes.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from eventlog.backend import START, Block, Durability, Mark, Stat
+from eventlog.errors import BackendConflictError, SessionNotFoundError
+
+_TAIL = 32
+
+
+class MemoryBackend:
+    """Every log is a list of lines."""
+
+    durable = False
+    shared = False
+
+    def __init__(self) -> None:
+        self._logs: dict[str, list[bytes]] = {}
+        self._changed: dict[str, float] = {}
+        self._bin: list[tuple[str, list[bytes]]] = []
+        self._lock = threading.RLock()
+
+    def ids(self) -> list[str]:
+        """Return the ids of all sessions, sorted."""
+        return sorted(self._logs)
+
+    def stat(self, session_id: str) -> Stat:
+        """Look at one log without reading it."""
+        lines = self._find(session_id)
+        return Stat(sum(len(line) + 1 for line in lines), self._changed[session_id])
+
+    def read(self, session_id: str, after: Mark = START) -> Iterator[Block]:
+        """Read the lines after a mark: one block."""
+        yield _block(self._find(session_id), after)
+
+    @contextmanager
+    def writing(self, session_id: str, *, create: bool) -> Iterator["_MemoryWriter"]:
+        """Hold the right to append; all sessions share one lock."""
+        with self._lock:
+            lines = [] if create and session_id not in self._logs else self._find(session_id)
+            try:
+                yield _MemoryWriter(lines)
+            finally:
+                if lines:
+                    self._logs[session_id] = lines
+                    self._changed[session_id] = time.time()
+
+    def delete(self, session_id: str) -> None:
+        """Move a log to the bin."""
+        with self._lock:
+            self._bin.append((session_id, self._find(session_id)))
+            del self._logs[session_id]
+
+    def close(self) -> None:
+        """Hold nothing, so let go of nothing."""
+
+    def _find(self, session_id: str) -> list[bytes]:
+        try:
+            return self._logs[session_id]
+        except KeyError:
+            raise SessionNotFoundError(session_id) from None
+
+
+class _MemoryWriter:
+    def __init__(self, lines: list[bytes]) -> None:
+        self._lines = lines
+
+    def read(self, after: Mark) -> Iterator[Block]:
+        yield _block(self._lines, after)
+
+    def put(self, lines: Sequence[bytes], after: Mark, durability: Durability) -> Mark:
+        del durability  # memory has one level only
+        if after.position != len(self._lines):
+            raise BackendConflictError
+        self._lines.extend(lines)
+        return _mark(self._lines)
+
+
+def _block(lines: list[bytes], after: Mark) -> Block:
+    end = after.position
+    known = end <= len(lines) and (not end or lines[end - 1][-_TAIL:] == after.tail)
+    start = end if known else 0
+    return Block(start, lines[start:], _mark(lines))
+
+
+def _mark(lines: list[bytes]) -> Mark:
+    return Mark(len(lines), lines[-1][-_TAIL:]) if lines else START
