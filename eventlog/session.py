@@ -1,0 +1,358 @@
+"""One session: append events, and see what they add up to.
+
+A Session is a handle. What it remembers is only ever a fold of the log, brought up to date by
+reading the new bytes before each answer and thrown away when in doubt; several handles, threads
+and processes may use the same session at once. It knows the chain and the projections, and a
+backend only by its protocol.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from eventlog import codec
+from eventlog.backend import START, Backend, Block, Durability, Mark, Writer
+from eventlog.chain import Chain, Health, Place
+from eventlog.errors import (
+    AppendError,
+    BackendConflictError,
+    CorruptLogError,
+    IdempotencyConflictError,
+    LogPoisonedError,
+    WrongExpectedVersionError,
+)
+from eventlog.projection import Projection, fold
+from eventlog.projections.keys import KEYS
+from eventlog.projections.messages import MESSAGES, RULES, Message, last_messages, view
+from eventlog.projections.summary import SUMMARY, Summary
+from eventlog.projections.usage import USAGE, Usage
+from eventlog.record import RecordedEvent
+
+if TYPE_CHECKING:
+    from eventlog.events import Event
+
+S = TypeVar("S")
+Read = Callable[[Mark], Iterator[Block]]
+Header = Callable[[], codec.Draft]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A message list together with what proves it: recorded in `model.called` before a call.
+
+    `version` is the session's version that the list was folded from, `head` the message it ends
+    at, `rules` the version of the view's rules, `digest` the hash of the exact list.
+    """
+
+    messages: list[Message]
+    version: int
+    head: int
+    limit: int | None
+    rules: int
+    digest: str
+
+
+class Session:
+    """A handle on one session. Made by a Store; safe to share between threads."""
+
+    def __init__(
+        self, backend: Backend, session_id: str, *, header: Header, clock: Callable[[], str]
+    ) -> None:
+        self.id = session_id
+        self._backend = backend
+        self._header = header
+        self._clock = clock
+        self._mutex = threading.RLock()
+        self._poisoned = False
+        self._states: dict[Projection[Any], Any] = {}
+        self._forget()
+        self._states[MESSAGES] = MESSAGES.initial()
+
+    # Appending.
+
+    def append(
+        self,
+        event: "Event | Message",
+        *,
+        expected_version: int | None = None,
+        key: str | None = None,
+        durability: Durability = "fsync",
+    ) -> RecordedEvent:
+        """Append one event or plain OpenAI message, and return it as recorded.
+
+        When this returns, the event is as durable as `durability` says; when it raises, nothing
+        was appended, unless it is an AppendError whose outcome is "unknown".
+        `expected_version`: append only if the session is still at this version (0: still empty).
+        `key`: an event with this key is appended once; again with the same payload, the stored one
+        is returned. Raises InvalidEventError, WrongExpectedVersionError, IdempotencyConflictError,
+        AppendError, LogPoisonedError, SessionNotFoundError, BackendLockedError.
+        """
+        return self.append_many(
+            [event], expected_version=expected_version, key=key, durability=durability
+        )[0]
+
+    def append_many(
+        self,
+        events: Iterable["Event | Message"],
+        *,
+        expected_version: int | None = None,
+        key: str | None = None,
+        durability: Durability = "fsync",
+    ) -> list[RecordedEvent]:
+        """Append events as one batch: all of them or none, one write, one sync.
+
+        Otherwise as `append`; the key is the batch's.
+        """
+        drafts = _drafts(events, key)
+        if not drafts:
+            return []
+        return self._append(drafts, expected_version, key, durability)
+
+    def begin(self) -> None:
+        """Write the session's first event. Raises WrongExpectedVersionError if it has any."""
+        self._append([], 0, None, "fsync", create=True)
+
+    def set_title(self, title: str) -> RecordedEvent:
+        """Give the session a title; the last one set counts."""
+        from eventlog.events import TitleSet  # noqa: PLC0415
+
+        return self.append(TitleSet(title=title))
+
+    # What the events add up to.
+
+    def messages(self, limit: int | None = None) -> list[Message]:
+        """Return the message list to send to the model, rebuilt from the log as it is now.
+
+        Always a valid request for an OpenAI-compatible API (projections/messages.py has the
+        rules); `limit` is the most messages wanted. The dicts are the caller's own.
+        """
+        return view(self.project(MESSAGES), limit)
+
+    def request(self, limit: int | None = None) -> Request:
+        """Return messages(limit) together with what proves it."""
+        with self._mutex:
+            state = self.project(MESSAGES)
+            messages = view(state, limit)
+            version, head = self._chain.seq, state.head_seq
+        return Request(messages, version, head, limit, RULES, codec.digest(messages))
+
+    def last_messages(self, count: int) -> list[tuple[int, Message]]:
+        """Return the newest messages as they were recorded, oldest first, each with its `seq`."""
+        return last_messages(self.project(MESSAGES), count)
+
+    def project(self, projection: Projection[S]) -> S:
+        """Return a projection's state at the session's end; it is folded on from call to call.
+
+        The state is the session's: look at it, do not change it.
+        """
+        with self._mutex:
+            self._remember(projection)
+            self._catch_up(self._read)
+            state: S = self._states[projection]
+            return state
+
+    @property
+    def title(self) -> str:
+        """The title that was set last, or the first user message's beginning."""
+        return self.summary.title
+
+    @property
+    def summary(self) -> Summary:
+        """The session's row in a list."""
+        return self.project(SUMMARY)
+
+    @property
+    def usage(self) -> Usage:
+        """Model calls and tokens so far."""
+        return self.project(USAGE)
+
+    @property
+    def version(self) -> int:
+        """The `seq` of the last event that this handle has seen; 0 before the first."""
+        with self._mutex:
+            if self._mark == START:
+                self._catch_up(self._read)
+            return self._chain.seq
+
+    @property
+    def health(self) -> Health:
+        """What reading the whole log found, as it is now."""
+        with self._mutex:
+            self._catch_up(self._read)
+            return self._chain.health(self._rest)
+
+    # The events themselves.
+
+    def events(self, after: int = 0, *, strict: bool = False) -> Iterator[RecordedEvent]:
+        """Give the recorded events with a `seq` above `after`, in order, read from the log anew.
+
+        Damaged lines are passed over and told by `health`; with `strict` the first of them raises
+        CorruptLogError. Raises SessionNotFoundError, UnsupportedFormatError.
+        """
+        chain, rest = Chain(self.id), b""
+        for block in self._read(START):
+            yield from (event for event in _feed(chain, block) if event["seq"] > after)
+            rest = block.rest
+            if strict:
+                _check(chain.health(rest), self.id)
+        yield from (event for event in chain.settle() if event["seq"] > after)
+        if strict:
+            _check(chain.health(rest), self.id)
+
+    def follow(
+        self, after: int = 0, *, poll: float = 0.1, timeout: float | None = None
+    ) -> Iterator[RecordedEvent]:
+        """Give the events after `after` and then each new one as it lands, whoever appends it.
+
+        It looks every `poll` seconds and ends once nothing new came for `timeout` seconds; None:
+        never. A log that is replaced meanwhile is taken up where it was left.
+        """
+        chain, mark = Chain(self.id), START
+        news = time.monotonic()
+        while True:
+            for block in self._read(mark):
+                if block.start != mark.position:
+                    chain = Chain(self.id)
+                mark = block.end
+                for event in [*_feed(chain, block), *chain.settle()]:
+                    if event["seq"] > after:
+                        after = event["seq"]
+                        news = time.monotonic()
+                        yield event
+            if timeout is not None and time.monotonic() - news >= timeout:
+                return
+            time.sleep(poll)
+
+    # How it stays true.
+
+    def _read(self, after: Mark) -> Iterator[Block]:
+        return self._backend.read(self.id, after)
+
+    def _remember(self, projection: Projection[Any]) -> None:
+        """Keep a projection folded from now on, which means to read the log from its start."""
+        if projection not in self._states:
+            self._states[projection] = projection.initial()
+            self._in_doubt = self._mark != START
+
+    def _forget(self) -> None:
+        """Throw away all that is remembered; the next look reads the log from its start."""
+        self._chain = Chain(self.id)
+        self._mark = START
+        self._rest = b""
+        self._in_doubt = False
+        self._states = {projection: projection.initial() for projection in self._states}
+
+    def _catch_up(self, read: Read) -> None:
+        """Fold in what the log holds beyond what was seen.
+
+        Cut short anywhere, memory is in doubt, and the next time begins anew.
+        """
+        if self._in_doubt:
+            self._forget()
+        self._in_doubt = True
+        for block in read(self._mark):
+            if block.start != self._mark.position:
+                self._forget()
+            self._fold(_feed(self._chain, block))
+            self._mark, self._rest = block.end, block.rest
+        self._fold(self._chain.settle())
+        self._in_doubt = False
+
+    def _fold(self, events: Sequence[RecordedEvent]) -> None:
+        if events:
+            for projection, state in self._states.items():
+                self._states[projection] = fold(projection, events, state)
+
+    def _append(
+        self,
+        drafts: Sequence[codec.Draft],
+        expected_version: int | None,
+        key: str | None,
+        durability: Durability,
+        *,
+        create: bool = False,
+    ) -> list[RecordedEvent]:
+        with self._mutex:
+            if self._poisoned:
+                raise LogPoisonedError(self.id)
+            if key is not None:
+                self._remember(KEYS)
+            with self._backend.writing(self.id, create=create) as writer:
+                while True:
+                    self._catch_up(writer.read)
+                    if key is not None and (stored := self._stored(key, drafts)):
+                        return stored
+                    self._expect(expected_version)
+                    try:
+                        return self._put(writer, drafts, durability)
+                    except BackendConflictError:
+                        continue  # another writer was faster: read what it wrote, try again
+
+    def _expect(self, expected_version: int | None) -> None:
+        actual = self._chain.seq
+        if expected_version is not None and expected_version != actual:
+            raise WrongExpectedVersionError(self.id, expected_version, actual)
+
+    def _put(
+        self, writer: Writer, drafts: Sequence[codec.Draft], durability: Durability
+    ) -> list[RecordedEvent]:
+        """Seal the drafts for the place where the log ends, and store them there."""
+        place = self._chain.after(self._rest) if self._rest else self._chain.next
+        lines = self._seal(drafts, place)
+        try:
+            end = writer.put(lines, self._mark, durability)
+        except AppendError as error:
+            self._poisoned = error.outcome == "unknown"
+            raise
+        news = iter([Block(self._mark.position, lines, end)])
+        self._catch_up(writer.read if self._rest else lambda _: news)
+        return [codec.parse(line) for line in lines[len(lines) - len(drafts) :]]
+
+    def _seal(self, drafts: Sequence[codec.Draft], place: Place) -> list[bytes]:
+        seq, prev = place
+        at, count, lines = self._clock(), len(drafts), []
+        if seq == 1:
+            line, prev = codec.seal(self._header(), seq, at, prev)
+            lines.append(line)
+            seq += 1
+        for i, draft in enumerate(drafts):
+            batch = (i + 1, count) if count > 1 else None
+            line, prev = codec.seal(draft, seq + i, at, prev, batch)
+            lines.append(line)
+        return lines
+
+    def _stored(self, key: str, drafts: Sequence[codec.Draft]) -> list[RecordedEvent] | None:
+        """Return the events stored under a key, if there are any and they are these."""
+        first = self._states[KEYS].get(key)
+        if first is None:
+            return None
+        count = len(drafts)
+        stored = [e for e in self.events(first - 1) if e["seq"] < first + count]
+        whole = stored[0].get("batch", [1, 1]) == [1, count] and len(stored) == count
+        if not whole or not all(map(codec.is_payload_of, drafts, stored)):
+            raise IdempotencyConflictError(self.id, key, first)
+        return stored
+
+
+def _drafts(events: Iterable["Event | Message"], key: str | None) -> list[codec.Draft]:
+    from eventlog.events import parse_event  # noqa: PLC0415
+
+    drafts = []
+    for event in events:
+        kind, data = parse_event(event)
+        drafts.append(codec.encode(kind, data, key=None if drafts else key))
+    return drafts
+
+
+def _feed(chain: Chain, block: Block) -> list[RecordedEvent]:
+    if block.skipped:
+        chain.skip(block.skipped)
+    return chain.feed(block.lines) if block.lines else []
+
+
+def _check(health: Health, session_id: str) -> None:
+    if not health.ok:
+        worst = next(d for d in health.where if d.kind != "torn")
+        raise CorruptLogError(session_id, worst.line, worst.offset, worst.reason)
