@@ -123,11 +123,14 @@ class ReplyStreamed(Event):
 
 
 class ModelFailed(Event):
-    """A model call failed; what it had said so far is a message of its own."""
+    """A model call failed; what it had said so far is a message of its own.
+
+    `call` is None where the model could not even be named.
+    """
 
     type: ClassVar[str] = "model.failed"
 
-    call: int
+    call: int | None = None
     reason: str
     retryable: bool
     status: int | None = None
