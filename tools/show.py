@@ -1,0 +1,69 @@
+"""`eventlog show`: one session's messages as they were said, or its events as they were recorded."""
+
+from collections import deque
+from typing import Any
+
+import click
+
+from eventlog import codec
+
+from .options import json_option, open_place, session_argument, store_option
+from .terminal import one_line, safe, warn_of_damage
+
+_LONGEST = 100  # characters of an event's data in the timeline
+
+
+@click.command("show", epilog="Example: eventlog show 0199 --limit 4")
+@session_argument
+@click.option("--limit", type=click.IntRange(min=1), help="Only the newest so many.")
+@click.option("--events", "timeline", is_flag=True, help="Every event, not only the messages.")
+@json_option
+@store_option
+def command(
+    session: str, limit: int | None, *, timeline: bool, as_json: bool, place: str | None
+) -> None:
+    """Show the messages of SESSION, on the branch that its head is on.
+
+    SESSION is an id or as much of its beginning as fits only one. With --events every recorded
+    event is shown, in order; with --json too, a line each as it is in the log.
+    """
+    store = open_place(place)
+    opened = store.open(store.find(session))
+    warn_of_damage(opened.id, opened.health)
+    if timeline:
+        for event in deque(opened.events(), limit):
+            click.echo(codec.dump_json(event) if as_json else _event_line(dict(event)))
+        return
+    messages = opened.last_messages(limit or opened.version)
+    if as_json:
+        shown = [{"seq": seq, **message} for seq, message in messages]
+        click.echo(codec.dump_json(shown, pretty=True))
+        return
+    click.echo(f"{one_line(opened.title)} ({opened.id})\n")
+    for _, message in messages:
+        click.echo(transcript(message))
+
+
+def transcript(message: dict[str, Any]) -> str:
+    """Show one recorded message as the chat shows it."""
+    who = {"user": "you>", "assistant": "[assistant]"}.get(message["role"], f"[{message['role']}]")
+    lines = [f"{who} {safe(text_of(message.get('content')))}".rstrip()]
+    for call in message.get("tool_calls") or ():
+        function = call["function"]
+        lines.append(f"  calls {one_line(function['name'])}({one_line(function['arguments'])})")
+    if message.get("status") == "interrupted":
+        lines.append("[interrupted]")
+    return "\n".join(lines)
+
+
+def text_of(content: Any) -> str:
+    """Return the text of a message's content; other parts are named."""
+    if isinstance(content, list):
+        return "\n".join(str(p.get("text") or f"<{p.get('type', 'part')}>") for p in content)
+    return content or ""
+
+
+def _event_line(event: dict[str, Any]) -> str:
+    data = codec.dump_json(event["data"])
+    short = data if len(data) <= _LONGEST else data[:_LONGEST] + "…"
+    return f"{event['seq']:>6}  {safe(event['at'])}  {one_line(event['type']):<18}  {one_line(short)}"
