@@ -17,13 +17,31 @@ from typing import TYPE_CHECKING, Any
 from eventlog.version import __version__
 
 if TYPE_CHECKING:
-    from eventlog import events as events
+    from eventlog import errors, events, testing
     from eventlog.chain import Damage, Health
-    from eventlog.errors import *  # noqa: F403
     from eventlog.projection import Projection, fold
     from eventlog.record import RecordedEvent
     from eventlog.session import Request, Session
     from eventlog.store import SessionRow, Store, open_store
+    from eventlog.turn import take_turn
+
+__all__ = [
+    "Damage",
+    "Health",
+    "Projection",
+    "RecordedEvent",
+    "Request",
+    "Session",
+    "SessionRow",
+    "Store",
+    "__version__",
+    "errors",
+    "events",
+    "fold",
+    "open_store",
+    "take_turn",
+    "testing",
+]
 
 _HOME = {
     "Damage": "chain",
@@ -36,17 +54,13 @@ _HOME = {
     "Store": "store",
     "fold": "projection",
     "open_store": "store",
+    "take_turn": "turn",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("events", "errors", "testing"):
+    if name in ("errors", "events", "testing"):
         return import_module(f"eventlog.{name}")
     if name in _HOME:
         return getattr(import_module(f"eventlog.{_HOME[name]}"), name)
-    if name.endswith("Error"):
-        return getattr(import_module("eventlog.errors"), name)
     raise AttributeError(f"module 'eventlog' has no attribute {name!r}")
-
-
-__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604

@@ -62,13 +62,11 @@ class Draft(NamedTuple):
     data: bytes
 
 
-def encode(
-    type_: str, data: dict[str, Any], *, version: int = 1, key: str | None = None
-) -> Draft:
-    """Encode one event, all but its place.
+def encode(type_: str, data: dict[str, Any], *, version: int = 1, key: str | None = None) -> Draft:
+    r"""Encode one event, all but its place.
 
     Lone surrogates become U+FFFD and are counted in `data["replaced_surrogates"]`; characters that
-    a terminal would act on are written as `\\uXXXX`. Raises InvalidEventError for whatever could
+    a terminal would act on are written as `\uXXXX`. Raises InvalidEventError for whatever could
     not be read back as it was given: NaN or infinity, integers beyond 64 bits, keys that are not
     text, nesting deeper than 64, a line above 16 MiB.
     """

@@ -224,7 +224,9 @@ def parse_event(given: "Event | dict[str, Any]") -> tuple[str, dict[str, Any]]:
     if isinstance(given, Event):
         return given.type, given.payload()
     if not isinstance(given, dict) or "role" not in given:
-        raise InvalidEventError("give an event, or a message such as {'role': 'user', 'content': …}")
+        raise InvalidEventError(
+            "give an event, or a message such as {'role': 'user', 'content': …}"
+        )
     known = {name: value for name, value in given.items() if name in _MESSAGE_MEMBERS}
     if len(known) < len(given):
         other = {name: value for name, value in given.items() if name not in _MESSAGE_MEMBERS}

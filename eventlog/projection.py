@@ -28,9 +28,7 @@ class Projection(Generic[S]):
     apply: Callable[[S, RecordedEvent], S]
 
 
-def fold(
-    projection: Projection[S], events: Iterable[RecordedEvent], state: S | None = None
-) -> S:
+def fold(projection: Projection[S], events: Iterable[RecordedEvent], state: S | None = None) -> S:
     """Run a projection over events, from `state` or from its beginning; return the new state.
 
     Payloads of an older shape are lifted first; newer ones than this version knows are left out.

@@ -339,7 +339,7 @@ class Session:
 def _drafts(events: Iterable["Event | Message"], key: str | None) -> list[codec.Draft]:
     from eventlog.events import parse_event  # noqa: PLC0415
 
-    drafts = []
+    drafts: list[codec.Draft] = []
     for event in events:
         kind, data = parse_event(event)
         drafts.append(codec.encode(kind, data, key=None if drafts else key))

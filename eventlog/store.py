@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import Self
 
 from eventlog import codec
 from eventlog.backend import START, Backend
@@ -131,7 +132,7 @@ class Store:
         """Let go of what the backend holds open."""
         self.backend.close()
 
-    def __enter__(self) -> "Store":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

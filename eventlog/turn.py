@@ -97,28 +97,25 @@ def _record_call(
     return called["seq"], request.messages
 
 
-def _whole(reply: Reply, call: int) -> events.MessageAdded:
+def _whole(reply: Reply, call: int) -> Message:
     calls = [
-        events.ToolCall.model_validate({**tool, "id": tool["id"] or f"call_{call}_{i}"})
-        for i, tool in enumerate(reply.tool_calls)
+        {**tool, "id": tool["id"] or f"call_{call}_{i}"} for i, tool in enumerate(reply.tool_calls)
     ]
-    return events.MessageAdded(
-        role="assistant",
-        content=reply.text or (None if calls else ""),
-        **({"tool_calls": calls} if calls else {}),
-        **_facts(reply, call),
-    )
+    said: Message = {"role": "assistant", "content": reply.text or (None if calls else "")}
+    if calls:
+        said["tool_calls"] = calls
+    return said | _facts(reply, call)
 
 
-def _interrupted(reply: Reply, call: int) -> events.MessageAdded:
+def _interrupted(reply: Reply, call: int) -> Message:
     """Keep what came; half a tool call can be kept but not called."""
-    half = {"extra": {"partial_tool_calls": reply.tool_calls}} if reply.tool_calls else {}
-    return events.MessageAdded(
-        role="assistant", content=reply.text, status="interrupted", **half, **_facts(reply, call)
-    )
+    said: Message = {"role": "assistant", "content": reply.text, "status": "interrupted"}
+    if reply.tool_calls:
+        said["extra"] = {"partial_tool_calls": reply.tool_calls}
+    return said | _facts(reply, call)
 
 
-def _facts(reply: Reply, call: int) -> dict[str, Any]:
+def _facts(reply: Reply, call: int) -> Message:
     facts = {
         "reasoning": reply.reasoning or None,
         "model": reply.model,

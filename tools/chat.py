@@ -32,7 +32,9 @@ RECALLED = 6  # messages shown when a session is taken up again
 @click.option("--session", "session_id", metavar="ID", shell_complete=complete_session,
               help="Take up this session, or begin it under this id.")  # fmt: skip
 @click.option("--continue", "latest", is_flag=True, help="Take up the session used last.")
-@click.option("--instruction", metavar="TEXT", help="Tell the model how to behave (system message).")
+@click.option(
+    "--instruction", metavar="TEXT", help="Tell the model how to behave (system message)."
+)
 @click.option("--model", "model_name", metavar="NAME", help="Ask this model of the provider.")
 @click.option("--title", metavar="TEXT", help="Give the session a title.")
 @store_option

@@ -87,7 +87,7 @@ class Commands(click.Group):
 )
 @click.version_option(__version__, "-V", "--version", message="eventlog %(version)s")
 def cli() -> None:
-    """Conversations with language models as durable event logs, one JSONL file a session.
+    r"""Conversations with language models as durable event logs, one JSONL file a session.
 
     \b
     Exit codes: 0 done, 1 failed, 2 usage, 3 damage found, 4 no such session,

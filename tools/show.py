@@ -66,4 +66,6 @@ def text_of(content: Any) -> str:
 def _event_line(event: dict[str, Any]) -> str:
     data = codec.dump_json(event["data"])
     short = data if len(data) <= _LONGEST else data[:_LONGEST] + "…"
-    return f"{event['seq']:>6}  {safe(event['at'])}  {one_line(event['type']):<18}  {one_line(short)}"
+    return (
+        f"{event['seq']:>6}  {safe(event['at'])}  {one_line(event['type']):<18}  {one_line(short)}"
+    )

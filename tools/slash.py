@@ -1,6 +1,5 @@
 """The slash commands of the chat, one function each, in the table at the end."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,8 @@ import click
 from .terminal import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .chat import Chat
 
 

@@ -32,7 +32,7 @@ def open_backend(where: str | os.PathLike[str]) -> Backend:
 
 
 def _open_jsonl(path: Path) -> Backend:
-    from eventlog.backends.jsonl import JsonlBackend  # noqa: PLC0415
+    from .jsonl import JsonlBackend  # noqa: PLC0415
 
     return JsonlBackend.at(path.expanduser())
 
@@ -42,7 +42,7 @@ def _open_file_url(url: str) -> Backend:
 
 
 def _open_memory(url: str) -> Backend:
-    from eventlog.backends.memory import MemoryBackend  # noqa: PLC0415
+    from .memory import MemoryBackend  # noqa: PLC0415
 
     del url
     return MemoryBackend()

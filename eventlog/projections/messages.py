@@ -7,7 +7,8 @@ The log keeps the truth and this view keeps the API happy. Its rules, version 1:
   (system and developer messages) that the path begins with;
 * every tool call is directly followed by its result; one that has none gets a synthetic one, and a
   result that answers no call on the path is left out;
-* arguments that are no JSON are wrapped, so that the request can be parsed;
+* arguments that are no JSON are wrapped, so that the request can be parsed, and a name loses the
+  characters that the API refuses;
 * a reply that was cut off is there and marked; one that is empty is left out; erased content
   says that it is;
 * at any limit the newest whole groups remain: a tool call never loses its results.
@@ -15,6 +16,7 @@ The log keeps the truth and this view keeps the API happy. Its rules, version 1:
 It is pure: states and lists, no log, no clock.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
@@ -33,6 +35,9 @@ NO_RESULT = "[interrupted: no result of this tool call was recorded]"
 SUMMARY = "Summary of the conversation so far:\n\n"
 
 Message = dict[str, Any]
+
+_NOT_IN_NAMES = re.compile(r"[\s<|\\/>]+")  # from the pattern that the API's own refusal names
+_LONGEST_NAME = 64
 
 
 class Conversation:
@@ -151,22 +156,27 @@ def view(state: Conversation, limit: int | None = None) -> list[Message]:
     if limit is not None and limit < 1:
         raise ValueError(f"limit is at least 1, not {limit}")
     ranges = state.path()
-    opening = _opening(state, ranges)
+    opened, opening = _opening(state, ranges)
     covered, summary = _summary(state, ranges)
-    body = _after(ranges, max(covered, len(opening)))
+    kept = _sendable(opening) + summary
+    body = _after(ranges, max(covered, opened))
     if limit is None:
-        return _sendable(opening) + summary + _sendable(_nodes(state, body))
-    kept = _sendable(opening)[: limit - 1] + summary
-    return kept[: limit - 1] + _newest(state, body, max(limit - len(kept), 1))
+        return kept + _sendable(_nodes(state, body))
+    newest = _newest(state, body, max(limit - len(kept), 1))
+    return kept[: limit - 1 if newest else limit] + newest
 
 
-def _opening(state: Conversation, ranges: list[range]) -> list[Message]:
-    opening = []
-    for message in _nodes(state, ranges):
+def _opening(state: Conversation, ranges: list[range]) -> tuple[int, list[Message]]:
+    """Return how many messages of the path are the instructions it begins with, and those."""
+    opening: list[Message] = []
+    for count, node in enumerate(chain.from_iterable(ranges)):
+        message = state.nodes[node]
+        if message is None:
+            continue
         if message["role"] not in ("system", "developer"):
-            break
+            return count, opening
         opening.append(message)
-    return opening
+    return sum(map(len, ranges)), opening
 
 
 def _summary(state: Conversation, ranges: list[range]) -> tuple[int, list[Message]]:
@@ -226,7 +236,7 @@ def _sendable(messages: Iterable[Message]) -> list[Message]:
         if role == "tool":
             result = waiting.pop(message["tool_call_id"], None)
             if result is not None:
-                result["content"] = _copy(content)
+                result["content"] = _content(content)
         elif message.get("tool_calls"):
             calls = _calls(message["tool_calls"])
             sent.append({**_plain(message), "tool_calls": calls})
@@ -241,12 +251,20 @@ def _sendable(messages: Iterable[Message]) -> list[Message]:
 
 def _plain(message: Message) -> Message:
     content = message.get("content")
-    plain = {"role": message["role"], "content": _copy(content)}
-    if "name" in message and message["name"]:
-        plain["name"] = message["name"]
+    plain = {"role": message["role"], "content": _content(content)}
+    if "name" in message and (name := _name(message["name"] or "")):
+        plain["name"] = name
     if message.get("status") == "interrupted":
         plain["content"] = _marked(content)
     return plain
+
+
+def _name(name: str) -> str:
+    return "_".join(filter(None, _NOT_IN_NAMES.split(name)))[:_LONGEST_NAME]
+
+
+def _content(content: Any) -> Any:
+    return "" if content == [] else _copy(content)  # the API refuses a list of no parts
 
 
 def _marked(content: Any) -> Any:
@@ -256,8 +274,10 @@ def _marked(content: Any) -> Any:
 
 
 def _calls(calls: list[Message]) -> list[Message]:
-    unique = {call["id"]: call for call in reversed(calls)}
-    return [_call(call) for call in reversed(unique.values())]
+    unique: dict[str, Message] = {}
+    for call in calls:
+        unique.setdefault(call["id"], call)
+    return [_call(call) for call in unique.values()]
 
 
 def _call(call: Message) -> Message:
@@ -274,7 +294,7 @@ def _call(call: Message) -> Message:
 
 def _blank(message: Message) -> Message:
     """Return a message without what it said; its calls keep their ids, for their results."""
-    blank = {name: message[name] for name in ("role", "tool_call_id") if name in message}
+    blank: Message = {name: message[name] for name in ("role", "tool_call_id") if name in message}
     blank["content"] = ERASED
     if message.get("tool_calls"):
         blank["tool_calls"] = [
@@ -294,7 +314,6 @@ def _copy(value: Any) -> Any:
 
 def last_messages(state: Conversation, count: int) -> list[tuple[int, Message]]:
     """Return the newest messages of the path as the log has them, oldest first, with their `seq`."""
-    ranges = state.path()
-    total = sum(map(len, ranges))
-    nodes = chain.from_iterable(_after(ranges, max(total - count, 0)))
-    return [(state.seqs[i], m) for i in islice(nodes, count) if (m := state.nodes[i]) is not None]
+    backwards = chain.from_iterable(reversed(part) for part in reversed(state.path()))
+    newest = ((state.seqs[i], m) for i in backwards if (m := state.nodes[i]) is not None)
+    return list(islice(newest, count))[::-1]

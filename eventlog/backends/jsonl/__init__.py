@@ -4,6 +4,6 @@ files.py alone calls the file system, reader.py alone cuts bytes into lines, loc
 Nothing in this folder parses a line or knows an event.
 """
 
-from eventlog.backends.jsonl.backend import JsonlBackend
+from .backend import JsonlBackend
 
 __all__ = ["JsonlBackend"]

@@ -15,16 +15,17 @@ from pathlib import Path
 from types import TracebackType
 
 from eventlog.backend import START, Block, Durability, Mark, Stat
-from eventlog.backends.jsonl import files
-from eventlog.backends.jsonl.files import Folder
-from eventlog.backends.jsonl.lock import acquire
-from eventlog.backends.jsonl.reader import read_blocks
 from eventlog.errors import (
     AppendError,
     BackendConflictError,
     BackendUnavailableError,
     SessionNotFoundError,
 )
+
+from . import files
+from .files import Folder
+from .lock import acquire
+from .reader import read_blocks
 
 SUFFIX = ".jsonl"
 BIN = ".bin"
@@ -98,7 +99,9 @@ class JsonlBackend:
             if not files.is_regular(opened):
                 raise BackendUnavailableError(f"{self._name(name)} is not a regular file")
             if flags != files.READ and not os.path.samestat(opened, self.folder.status_of(name)):
-                raise BackendUnavailableError(f"{self._name(name)} was replaced while it was opened")
+                raise BackendUnavailableError(
+                    f"{self._name(name)} was replaced while it was opened"
+                )
         except BaseException:
             file.close()
             raise
@@ -216,7 +219,7 @@ class _JsonlWriter:
         try:
             size = self._folder.status(self._log).st_size
             if size > end + written:
-                raise OSError(f"the log grew to {size} bytes meanwhile")  # noqa: TRY301
+                raise OSError(f"the log grew to {size} bytes meanwhile")
             self._folder.truncate(self._log, end)
             self._folder.sync(self._log)
         except OSError as error:

@@ -40,7 +40,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._fd: int | None = None
-        self._close = lambda: None
+        self._closer: weakref.finalize[[int], Folder] | None = None
 
     def make(self) -> None:
         """Make the folder with its parents, each synced into the one above; fine if it is there."""
@@ -150,13 +150,14 @@ class Folder:
 
     def close(self) -> None:
         """Close the folder; a later use opens it again."""
-        self._close()
-        self._fd = None
+        if self._closer is not None:
+            self._closer()
+        self._fd = self._closer = None
 
     def _descriptor(self) -> int:
         if self._fd is None:
             fd = os.open(self.path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _COMMON)
-            self._close = weakref.finalize(self, os.close, fd)  # type: ignore[assignment]
+            self._closer = weakref.finalize(self, os.close, fd)
             self._fd = fd
         return self._fd
 
@@ -164,7 +165,7 @@ class Folder:
         return self._descriptor() if _BY_DESCRIPTOR else None
 
     def _at(self, name: str) -> str:
-        return name if _BY_DESCRIPTOR else os.path.join(self.path, name)
+        return name if _BY_DESCRIPTOR else str(self.path / name)
 
 
 def is_regular(status: os.stat_result) -> bool:

@@ -8,8 +8,9 @@ import random
 import time
 from io import FileIO
 
-from eventlog.backends.jsonl.files import Folder, lock_holder
 from eventlog.errors import BackendLockedError
+
+from .files import Folder, lock_holder
 
 LOCKS = ".locks"
 _SHORTEST, _LONGEST = 0.0002, 0.02  # seconds between two tries

@@ -1,4 +1,4 @@
-"""Read a log file in blocks of complete lines, in bounded memory, up to the last newline.
+r"""Read a log file in blocks of complete lines, in bounded memory, up to the last newline.
 
 It splits on the byte \\n and on nothing else (U+2028 and its like are legal inside JSON), and it
 knows no line's meaning.
@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from io import FileIO
 
 from eventlog.backend import START, Block, Mark
-from eventlog.backends.jsonl.files import Folder
+
+from .files import Folder
 
 CHUNK = 1 << 20
 """How much is read at a time, in bytes."""
