@@ -137,6 +137,13 @@ class Chain:
         self._line += 1
         self._offset += length
 
+    def extend(self, lines: Sequence[bytes], events: list[RecordedEvent]) -> list[RecordedEvent]:
+        """Take lines that were sealed for `next` and are stored; `events` is what they hold."""
+        if self._spoiled or self._held:
+            return self.feed(lines) + self.settle()
+        self._pass(lines, 0, len(lines))
+        return self._count(events)
+
     def settle(self) -> list[RecordedEvent]:
         """Say that no more lines are there for now; return the events that were still in doubt."""
         return self._accept_stray()

@@ -13,6 +13,7 @@ import math
 import re
 from binascii import b2a_base64
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -34,11 +35,14 @@ REPLACED = "replaced_surrogates"
 """The member of `data` that counts lone surrogates stored as U+FFFD; absent when there were none."""
 
 _HASH = slice(-24, -2)  # the 22 characters in `…,"hash":"<22>"}`
+_HASH_MARK = b',"hash":"'  # itself in no hash, so a change of it must be looked for
 _HASHED = slice(None, -33)  # everything before `,"hash":"`
 _PREV = slice(-56, -34)  # the 22 characters in `,"prev":"<22>","hash":"<22>"}`
 _ENVELOPE = 256  # an upper bound for all of a line but its type, key and data
 _MAX_KEY = 256
+_MAX_TYPE = 64
 
+_AS_GIVEN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME  # refuse them
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_-]+)+", re.ASCII)
 _RECORD_START = b'{"seq":'
@@ -70,13 +74,7 @@ def encode(type_: str, data: dict[str, Any], *, version: int = 1, key: str | Non
     not be read back as it was given: NaN or infinity, integers beyond 64 bits, keys that are not
     text, nesting deeper than 64, a line above 16 MiB.
     """
-    if len(type_) > MAX_DEPTH or not _TYPE.fullmatch(type_):
-        raise InvalidEventError(
-            f"{type_!r} is not an event type: use dotted lower case, as in 'x.note.added'"
-        )
-    head = b'"type":"%s"' % type_.encode()
-    if version > 1:
-        head += b',"v":%d' % version
+    head = _head(type_, version)
     if key is not None:
         if not 0 < len(key) <= _MAX_KEY:
             raise InvalidEventError(f"a key has 1 to {_MAX_KEY} characters")
@@ -104,7 +102,7 @@ def seal(
 
 def decode(line: bytes) -> RecordedEvent | None:
     """Read one line, without its newline; None unless it is exactly one intact record."""
-    if _hash(line[_HASHED]) != line[_HASH]:
+    if _HASH_MARK + _hash(line[_HASHED]) != line[-33:-2]:
         return None
     try:
         record: RecordedEvent = orjson.loads(line)
@@ -135,7 +133,7 @@ def decode_run(lines: Sequence[bytes], start: int, seq: int, prev: str) -> list[
                 break
             own = b2a_base64(digest_of(line[:-33]).digest()[:16], newline=False)
             last = own.translate(_URLSAFE)[:22]
-            if line[-24:-2] != last:
+            if line[-33:-2] != _HASH_MARK + last:
                 break
             record = loads(line)
             seq += 1
@@ -213,6 +211,15 @@ def dump_json(value: object, *, pretty: bool = False) -> str:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 if pretty else 0).decode()
 
 
+@lru_cache(maxsize=256)
+def _head(type_: str, version: int) -> bytes:
+    if len(type_) > _MAX_TYPE or not _TYPE.fullmatch(type_):
+        raise InvalidEventError(
+            f"{type_!r} is not an event type: use dotted lower case, as in 'x.note.added'"
+        )
+    return b'"type":"%s"' % type_.encode() + (b',"v":%d' % version if version > 1 else b"")
+
+
 def _hash(hashed: bytes) -> bytes:
     return b2a_base64(sha256(hashed).digest()[:16], newline=False).translate(_URLSAFE)[:22]
 
@@ -222,9 +229,7 @@ def _encode_data(data: dict[str, Any]) -> bytes:
         body = _dump(data)
     except InvalidEventError:
         clean, replaced = _replace_surrogates(data, 1)
-        if not replaced:
-            raise
-        body = _dump({**clean, REPLACED: replaced})
+        body = _dump({**clean, REPLACED: replaced} if replaced else clean)
     if body.count(b"{") + body.count(b"[") >= MAX_DEPTH:
         _check_depth(data)
     if b"null" in body:  # orjson writes NaN and infinity as null
@@ -234,7 +239,7 @@ def _encode_data(data: dict[str, Any]) -> bytes:
 
 def _dump(value: object) -> bytes:
     try:
-        body = orjson.dumps(value)
+        body = orjson.dumps(value, option=_AS_GIVEN)
     except TypeError as error:
         raise InvalidEventError(str(error)) from None
     if body.isascii() and b"\x7f" not in body:
@@ -257,6 +262,8 @@ def _replace_surrogates(value: Any, depth: int) -> tuple[Any, int]:
             for name, item in value.items()
         ]
         clean = {name: item for (name, _), (item, _) in pairs}
+        if len(clean) < len(value):
+            raise InvalidEventError("names differ in nothing but lone surrogates")
         return clean, sum(a + b for (_, a), (_, b) in pairs)
     if isinstance(value, list | tuple):
         items = [_replace_surrogates(item, depth + 1) for item in value]

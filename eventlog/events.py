@@ -211,6 +211,7 @@ KINDS: tuple[type[Event], ...] = (
     SessionForked,
 )
 
+_PLAIN_ROLES = frozenset(("user", "assistant", "system"))
 _MESSAGE_MEMBERS = frozenset(MessageAdded.model_fields)
 
 
@@ -227,14 +228,18 @@ def parse_event(given: "Event | dict[str, Any]") -> tuple[str, dict[str, Any]]:
         raise InvalidEventError(
             "give an event, or a message such as {'role': 'user', 'content': …}"
         )
-    known = {name: value for name, value in given.items() if name in _MESSAGE_MEMBERS}
-    if len(known) < len(given):
+    if len(given) == 2 and given["role"] in _PLAIN_ROLES and type(given.get("content")) is str:  # noqa: PLR2004
+        return MessageAdded.type, given  # the usual message: nothing is left to check
+    known = given
+    if not _MESSAGE_MEMBERS.issuperset(given):
+        known = {name: value for name, value in given.items() if name in _MESSAGE_MEMBERS}
         other = {name: value for name, value in given.items() if name not in _MESSAGE_MEMBERS}
         known["extra"] = {**(known.get("extra") or {}), **other}
     try:
-        return MessageAdded.type, MessageAdded.model_validate(known).payload()
+        MessageAdded.model_validate(known, strict=True)
     except ValidationError as error:
         raise InvalidEventError(_first_reason(error)) from None
+    return MessageAdded.type, known
 
 
 def _first_reason(error: ValidationError) -> str:

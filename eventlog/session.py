@@ -301,14 +301,20 @@ class Session:
         """Seal the drafts for the place where the log ends, and store them there."""
         place = self._chain.after(self._rest) if self._rest else self._chain.next
         lines = self._seal(drafts, place)
+        events = [codec.parse(line) for line in lines]
+        appended = [codec.parse(line) for line in lines[len(lines) - len(drafts) :]]
         try:
             end = writer.put(lines, self._mark, durability)
         except AppendError as error:
             self._poisoned = error.outcome == "unknown"
             raise
-        news = iter([Block(self._mark.position, lines, end)])
-        self._catch_up(writer.read if self._rest else lambda _: news)
-        return [codec.parse(line) for line in lines[len(lines) - len(drafts) :]]
+        if self._rest:
+            self._catch_up(writer.read)
+        else:
+            self._in_doubt = True
+            self._fold(self._chain.extend(lines, events))
+            self._mark, self._in_doubt = end, False
+        return appended
 
     def _seal(self, drafts: Sequence[codec.Draft], place: Place) -> list[bytes]:
         seq, prev = place

@@ -182,7 +182,7 @@ def default_place(environ: Mapping[str, str]) -> str:
 
 def utc_now() -> str:
     """Return the time as a line has it: UTC, RFC 3339, microseconds."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.now(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def new_session_id() -> str:

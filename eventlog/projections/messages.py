@@ -106,8 +106,8 @@ def _reply_streamed(state: Conversation, event: RecordedEvent) -> None:
         state.streams[data["call"]] = len(state.nodes)
         message = {"role": "assistant", "content": data.get("text", ""), "status": "interrupted"}
         state.add(event["seq"], message)
-    elif (message_ := state.nodes[node]) is not None:
-        message_["content"] += data.get("text", "")
+    elif (partial := state.nodes[node]) and "status" in partial:  # erased, it stays so
+        partial["content"] += data.get("text", "")
 
 
 def _head_moved(state: Conversation, event: RecordedEvent) -> None:

@@ -5,10 +5,9 @@ between operating systems. It knows nothing of lines, sessions or protocols.
 """
 
 import os
-import stat
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from io import FileIO
 from pathlib import Path
@@ -28,6 +27,7 @@ _BY_DESCRIPTOR = os.open in os.supports_dir_fd
 READ = os.O_RDONLY | _SAFE
 APPEND = os.O_RDWR | os.O_APPEND | _SAFE
 CREATE = APPEND | os.O_CREAT | os.O_EXCL
+_OWN_READER, _OWN_WRITER = partial(FileIO, mode="rb"), partial(FileIO, mode="r+b")
 _LOCK = os.O_RDWR | os.O_CREAT | _COMMON | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -40,6 +40,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._fd: int | None = None
+        self._opener: Callable[[str, int], int] | None = None
         self._closer: weakref.finalize[[int], Folder] | None = None
 
     def make(self) -> None:
@@ -63,9 +64,10 @@ class Folder:
         The descriptor passes from open(2) to the object that owns it inside one C call, so that
         no interrupt can come between and leak it.
         """
-        names, opener = [self._at(name)], partial(os.open, dir_fd=self._dir_fd())
-        mode = "rb" if flags & (os.O_RDWR | os.O_WRONLY) == 0 else "r+b"
-        return next(map(partial(FileIO, mode=mode), map(opener, names, [flags], [_PRIVATE_FILE])))
+        if self._opener is None:
+            self._opener = partial(os.open, mode=_PRIVATE_FILE, dir_fd=self._dir_fd())
+        owner = _OWN_READER if flags == READ else _OWN_WRITER
+        return next(map(owner, map(self._opener, (self._at(name),), (flags,))))
 
     def open_lock(self, name: str) -> FileIO:
         """Open a lock file, made if it is not there."""
@@ -152,7 +154,7 @@ class Folder:
         """Close the folder; a later use opens it again."""
         if self._closer is not None:
             self._closer()
-        self._fd = self._closer = None
+        self._fd = self._closer = self._opener = None
 
     def _descriptor(self) -> int:
         if self._fd is None:
@@ -166,11 +168,6 @@ class Folder:
 
     def _at(self, name: str) -> str:
         return name if _BY_DESCRIPTOR else str(self.path / name)
-
-
-def is_regular(status: os.stat_result) -> bool:
-    """Whether it is a plain file: no FIFO, device, link or folder."""
-    return stat.S_ISREG(status.st_mode)
 
 
 def lock_holder(file: FileIO) -> str | None:

@@ -17,15 +17,16 @@ CHUNK = 1 << 20
 LONGEST = 64 << 20
 """A line longer than this is passed over, not loaded."""
 
-_TAIL = 32
+TAIL = 32
+"""How much of the end of what was read marks the place, in bytes."""
 
 
-def read_blocks(folder: Folder, file: FileIO, after: Mark) -> Iterator[Block]:
+def read_blocks(folder: Folder, file: FileIO, size: int, after: Mark) -> Iterator[Block]:
     """Read the complete lines after a mark; from the start if the bytes before it have changed.
 
-    Gives at least one block, of no lines when there is nothing new.
+    Gives at least one block, of no lines when there is nothing new. `size` is the file's, as it was
+    last seen; what came since is read too.
     """
-    size = folder.status(file).st_size
     known = len(after.tail)
     first = folder.read_at(file, min(CHUNK, max(size - after.position, 0)) + known,
                            after.position - known)  # fmt: skip
@@ -65,4 +66,4 @@ def _blocks(folder: Folder, file: FileIO, mark: Mark, chunk: bytes) -> Iterator[
 
 
 def _tail(data: bytes) -> bytes:
-    return data[-_TAIL:]
+    return data[-TAIL:]
