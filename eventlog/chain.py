@@ -21,8 +21,11 @@ Kind = Literal["torn", "suspect", "damaged", "gap"]
 MAX_NOTES = 1000
 """How many places a Health lists; its counts go on beyond that."""
 
-_TRUSTED_RUN = 64
-"""So many lines in a row that follow each other, though not what came before, are believed."""
+_TRUSTED_RUN = 4096
+"""So many lines in a row that follow each other, though not what came before, are believed.
+
+More than any stale block of another log holds; and what is kept back until then fits in memory.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +161,8 @@ class Chain:
         finished = [bad for bad in self._spoiled if bad.finished]
         if not finished:
             return Place(self.seq + 1, self.hash)
-        tip, prev = self._tip()
-        return Place(tip + len(finished) + 1, finished[-1].claim or prev)
+        tip, _ = self._tip()
+        return Place(tip + len(finished) + 1, finished[-1].claim or codec.UNKNOWN_PREV)
 
     def health(self, rest: bytes = b"") -> Health:
         """Report on all that was fed so far; `rest` is what follows the last newline."""
@@ -231,20 +234,19 @@ class Chain:
         if not bare:
             return []
         record = codec.decode(bare)
-        return self._place(record, len(line)) if record else self._salvage(line)
+        return self._place(record, len(line)) if record else self._salvage(bare, len(line))
 
     def _place(self, record: RecordedEvent, length: int) -> list[RecordedEvent]:
         """Place one intact record: it follows the tip, the last event, a stray run, or nothing."""
-        seq, prev = self._tip()
         if self._stray:
             last = self._stray[-1]
-            if record["prev"] == last["hash"] and record["seq"] == last["seq"] + 1:
+            if _follows(record, last["seq"], last["hash"]):
                 self._stray.append(record)
                 return self._accept_stray() if len(self._stray) >= _TRUSTED_RUN else []
-        if (record["seq"], record["prev"]) == (seq + 1, prev):
+        if _follows(record, *self._tip()):
             self._drop_stray()
             return self._follow([record])
-        if (record["seq"], record["prev"]) == (self.seq + 1, self.hash):
+        if _follows(record, self.seq, self.hash):
             self._drop_stray()
             self._drop_held()
             return self._follow([record])
@@ -259,28 +261,27 @@ class Chain:
         self._stray, self._stray_at = [record], (self._line + 1, self._offset)
         return events
 
-    def _salvage(self, line: bytes) -> list[RecordedEvent]:
+    def _salvage(self, line: bytes, length: int) -> list[RecordedEvent]:
         """Take the intact records that share a damaged line, if each follows the one before."""
         events: list[RecordedEvent] = []
         found, other = 0, len(line)
         for start, end, record in codec.find_records(line):
-            place = (record["seq"], record["prev"])
-            if not self._stray and place in (self._tip_place(), self.next):
+            if not self._stray and self._belongs(record):
                 events += self._place(record, end - start)
                 found += 1
                 other -= end - start
         if found:
             also = f" and {other} other bytes" if other else ""
-            self._note("damaged", len(line), f"{found} intact event(s){also} share one line")
+            self._note("damaged", length, f"{found} intact event(s){also} share one line")
         else:
             finished, claim = codec.looks_finished(line), codec.claimed_hash(line)
-            bad = _Spoiled(self._line + 1, self._offset, len(line), finished, claim)
+            bad = _Spoiled(self._line + 1, self._offset, length, finished, claim)
             self._spoiled.append(bad)
         return events
 
-    def _tip_place(self) -> Place:
-        seq, prev = self._tip()
-        return Place(seq + 1, prev)
+    def _belongs(self, record: RecordedEvent) -> bool:
+        """Whether a record comes right after what was fed so far."""
+        return _follows(record, *self._tip()) or (record["seq"], record["prev"]) == self.next
 
     # Judging what was kept back.
 
@@ -324,8 +325,10 @@ class Chain:
 
     def _judge_rest(self, rest: bytes) -> tuple[Kind, str]:
         record = codec.decode(rest)
-        if record and (record["seq"], record["prev"]) in (self.next, self._tip_place()):
+        if record and self._belongs(record):
             return "torn", "a whole event lacks only its newline; the next append completes it"
+        if next(codec.find_records(rest), None):
+            return "suspect", "a whole event lacks its newline; the next append brings it back"
         return _judge_end(finished=codec.looks_finished(rest))
 
     def _note(self, kind: Kind, length: int, reason: str) -> None:
@@ -335,6 +338,11 @@ class Chain:
         self._counts[damage.kind] += count
         if len(self._notes) < MAX_NOTES:
             self._notes.append(damage)
+
+
+def _follows(record: RecordedEvent, seq: int, hash_: str) -> bool:
+    """Whether a record comes after the event `seq`: its `prev` proves that nothing is between."""
+    return record["prev"] == hash_ and record["seq"] > seq
 
 
 _TORN = "a write was cut off here; nothing acknowledged was lost"

@@ -11,6 +11,7 @@ of sessions, or of what a damaged line means (chain.py does).
 
 import math
 import re
+from base64 import urlsafe_b64decode
 from binascii import b2a_base64
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -31,8 +32,17 @@ MAX_DEPTH = 64
 FIRST_PREV = "A" * 22
 """The `prev` of line 1, which follows nothing."""
 
+UNKNOWN_PREV = "-" * 22
+"""The `prev` of a line that was written after one whose hash could not be read."""
+
 REPLACED = "replaced_surrogates"
 """The member of `data` that counts lone surrogates stored as U+FFFD; absent when there were none."""
+
+ENDING = 33
+"""How many bytes of a line its hash does not cover: `,"hash":"<22>"}`."""
+
+SHORTEST = 130
+"""No line is shorter than this."""
 
 _HASH = slice(-24, -2)  # the 22 characters in `…,"hash":"<22>"}`
 _HASH_MARK = b',"hash":"'  # itself in no hash, so a change of it must be looked for
@@ -121,7 +131,8 @@ def decode(line: bytes) -> RecordedEvent | None:
 def decode_run(lines: Sequence[bytes], start: int, seq: int, prev: str) -> list[RecordedEvent]:
     """Decode lines from `lines[start]` for as long as each is intact and follows the one before.
 
-    `seq` and `prev` are those of the event before `lines[start]`. This is decode() for the usual
+    `seq` is that of the event before `lines[start]`, `prev` that event's hash; numbers rise, and may
+    leave some out where a log was compacted: the hash proves that nothing is missing. This is decode() for the usual
     case, where nothing is wrong: one pass, no call per line but the hash and the parse.
     """
     records: list[RecordedEvent] = []
@@ -136,9 +147,9 @@ def decode_run(lines: Sequence[bytes], start: int, seq: int, prev: str) -> list[
             if line[-33:-2] != _HASH_MARK + last:
                 break
             record = loads(line)
-            seq += 1
-            if record["seq"] != seq or record["data"].__class__ is not dict:
+            if record["seq"] <= seq or record["data"].__class__ is not dict:
                 break
+            seq = record["seq"]
             keep(record)
     except (orjson.JSONDecodeError, KeyError, TypeError):
         pass
@@ -181,6 +192,28 @@ def claimed_hash(line: bytes) -> str | None:
     return claim.decode() if _CLAIMED.fullmatch(claim) else None
 
 
+def claimed_digest(line: bytes) -> bytes | None:
+    """Return the 16 bytes that a line's hash stands for, if it is readable."""
+    claim = claimed_hash(line)
+    return urlsafe_b64decode(claim + "==") if claim else None
+
+
+def with_hash(hashed: bytes) -> bytes:
+    """Return the line whose hashed part this is, with the hash that it must have."""
+    return b'%s,"hash":"%s"}' % (hashed, _hash(hashed))
+
+
+def reseal(line: bytes, prev: str) -> tuple[bytes, str]:
+    """Make an intact line follow another one: the same bytes but for `prev` and `hash`."""
+    moved = with_hash(b'%s%s"' % (line[: _PREV.start], prev.encode()))
+    return moved, moved[_HASH].decode()
+
+
+def content_of(line: bytes) -> bytes:
+    """Return all that an intact line holds but its place in the chain."""
+    return line[: _PREV.start]
+
+
 def parse(line: bytes) -> RecordedEvent:
     """Read a line that is known to be intact."""
     record: RecordedEvent = orjson.loads(line)
@@ -190,6 +223,33 @@ def parse(line: bytes) -> RecordedEvent:
 def is_payload_of(draft: Draft, event: RecordedEvent) -> bool:
     """Whether a recorded event holds just what a draft would."""
     return draft.type == event["type"] and orjson.loads(draft.data) == event["data"]
+
+
+def seal_edited(line: bytes) -> tuple[bytes, RecordedEvent, str] | None:
+    """Make a proper line of one that a person edited: (line, what it holds, the hash it had).
+
+    None where it does not say what it is. No hash proves it: that the person wants it is enough.
+    """
+    told = load_json(line)
+    if not isinstance(told, dict):
+        return None
+    try:
+        batch = told.get("batch")
+        draft = encode(told["type"], told["data"], version=told.get("v", 1), key=told.get("key"))
+        place = (told["seq"], told["at"], told["prev"], tuple(batch) if batch else None)
+        edited, _ = seal(draft, *place)
+        event = decode(edited)
+        return (edited, event, told["hash"]) if event else None
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidEventError):
+        return None
+
+
+def load_json(text: bytes | str) -> Any:
+    """Read any JSON; None if it is none."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def digest(value: object) -> str:

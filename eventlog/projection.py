@@ -31,16 +31,13 @@ class Projection(Generic[S]):
 def fold(projection: Projection[S], events: Iterable[RecordedEvent], state: S | None = None) -> S:
     """Run a projection over events, from `state` or from its beginning; return the new state.
 
-    Payloads of an older shape are lifted first; newer ones than this version knows are left out.
+    Payloads of an older shape are lifted first (upcast.py).
     """
     if state is None:
         state = projection.initial()
     apply = projection.apply
     for event in events:
         if "v" in event or event["type"] in STEPS:
-            lifted = upcast(event)
-            if lifted is not None:
-                state = apply(state, lifted)
-        else:
-            state = apply(state, event)
+            event = upcast(event)  # noqa: PLW2901 - what follows is about the lifted one
+        state = apply(state, event)
     return state

@@ -9,6 +9,7 @@ backend only by its protocol.
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -282,6 +283,10 @@ class Session:
             with self._backend.writing(self.id, create=create) as writer:
                 while True:
                     self._catch_up(writer.read)
+                    if self._rest and self._chain.after(self._rest).seq > self._chain.next.seq:
+                        with suppress(BackendConflictError):
+                            self._store(writer, [], durability)  # complete it, then count it
+                        continue
                     if key is not None and (stored := self._stored(key, drafts)):
                         return stored
                     self._expect(expected_version)
@@ -303,11 +308,7 @@ class Session:
         lines = self._seal(drafts, place)
         events = [codec.parse(line) for line in lines]
         appended = [codec.parse(line) for line in lines[len(lines) - len(drafts) :]]
-        try:
-            end = writer.put(lines, self._mark, durability)
-        except AppendError as error:
-            self._poisoned = error.outcome == "unknown"
-            raise
+        end = self._store(writer, lines, durability)
         if self._rest:
             self._catch_up(writer.read)
         else:
@@ -315,6 +316,13 @@ class Session:
             self._fold(self._chain.extend(lines, events))
             self._mark, self._in_doubt = end, False
         return appended
+
+    def _store(self, writer: Writer, lines: Sequence[bytes], durability: Durability) -> Mark:
+        try:
+            return writer.put(lines, self._mark, durability)
+        except AppendError as error:
+            self._poisoned = error.outcome == "unknown"
+            raise
 
     def _seal(self, drafts: Sequence[codec.Draft], place: Place) -> list[bytes]:
         seq, prev = place
@@ -360,5 +368,8 @@ def _feed(chain: Chain, block: Block) -> list[RecordedEvent]:
 
 def _check(health: Health, session_id: str) -> None:
     if not health.ok:
-        worst = next(d for d in health.where if d.kind != "torn")
+        worst = next((d for d in health.where if d.kind != "torn"), None)
+        if worst is None:
+            last = health.where[-1]
+            raise CorruptLogError(session_id, last.line, last.offset, "damage lies beyond here")
         raise CorruptLogError(session_id, worst.line, worst.offset, worst.reason)

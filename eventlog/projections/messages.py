@@ -251,7 +251,8 @@ def _sendable(messages: Iterable[Message]) -> list[Message]:
 
 def _plain(message: Message) -> Message:
     content = message.get("content")
-    plain = {"role": message["role"], "content": _content(content)}
+    own = content if type(content) is str else _content(content)  # text needs no call
+    plain = {"role": message["role"], "content": own}
     if "name" in message and (name := _name(message["name"] or "")):
         plain["name"] = name
     if message.get("status") == "interrupted":
@@ -315,5 +316,5 @@ def _copy(value: Any) -> Any:
 def last_messages(state: Conversation, count: int) -> list[tuple[int, Message]]:
     """Return the newest messages of the path as the log has them, oldest first, with their `seq`."""
     backwards = chain.from_iterable(reversed(part) for part in reversed(state.path()))
-    newest = ((state.seqs[i], m) for i in backwards if (m := state.nodes[i]) is not None)
+    newest = ((state.seqs[i], _copy(m)) for i in backwards if (m := state.nodes[i]) is not None)
     return list(islice(newest, count))[::-1]
