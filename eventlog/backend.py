@@ -5,7 +5,7 @@ hashing, judging damage, events and projections all live above it and are the sa
 backend. `eventlog.testing` holds the suite that every backend passes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Literal, NamedTuple, Protocol
 
@@ -65,9 +65,29 @@ class Writer(Protocol):
         """Store these lines (without newlines) right after `after`, unless something is there.
 
         All of them or none: returns where they end once they are as durable as was asked.
-        An unfinished rest after `after` is closed off by a newline first and stays.
+        An unfinished rest after `after` is closed off by a newline first and stays; with no lines,
+        that is all that is done.
         Raises BackendConflictError when complete lines are there already, and AppendError when
         storing failed: outcome "not appended" if the log is as it was, else "unknown".
+        """
+        ...
+
+
+class Rewriter(Protocol):
+    """The right to replace one session's log, while nobody else may append."""
+
+    def put_aside(self, generation: int, lines: Iterable[bytes]) -> str:
+        """Store lines in the session's quarantine; return its name once they are durable."""
+        ...
+
+    def replace(
+        self, generation: int, lines: Iterable[bytes], check: Callable[[Iterator[Block]], None]
+    ) -> str:
+        """Put a new log in the place of the old one, at once or not at all; keep the old one.
+
+        The new one is written, made durable and read back to `check`, which raises to refuse it.
+        Then the old one, of this generation, goes to the archive, and the new one takes its name.
+        Returns the archive's name. Killed at any instant, the log is the old one or the new one.
         """
         ...
 
@@ -104,6 +124,14 @@ class Backend(Protocol):
         apart. With `create`, a log that is not there is begun. Raises SessionNotFoundError,
         BackendLockedError after a bounded wait, BackendUnavailableError.
         """
+        ...
+
+    def copies(self, session_id: str) -> Iterator[Iterator[bytes]]:
+        """Give the lines of each older log and each quarantine of a session, the newest first."""
+        ...
+
+    def rewriting(self, session_id: str) -> AbstractContextManager[Rewriter]:
+        """Hold the right to replace one session's log. Raises as `writing` does."""
         ...
 
     def delete(self, session_id: str) -> None:

@@ -190,6 +190,23 @@ class SessionForked(Event):
     version: int
 
 
+class LogRepaired(Event):
+    """The log was repaired: `lost` lists the [first, last] `seq` of events that stay missing.
+
+    `salvaged` and `restored` count events that were brought back; `quarantined` is how many bytes
+    were put aside, in the file `quarantine`; `archive` is the log as it was before.
+    """
+
+    type: ClassVar[str] = "log.repaired"
+
+    lost: list[list[int]]
+    salvaged: int
+    restored: int
+    quarantined: int
+    archive: str
+    quarantine: str | None = None
+
+
 class AppEvent(Event):
     """An application's own event: any `x.` name, any JSON object."""
 
@@ -209,6 +226,7 @@ KINDS: tuple[type[Event], ...] = (
     ContextSummarized,
     ContentErased,
     SessionForked,
+    LogRepaired,
 )
 
 _PLAIN_ROLES = frozenset(("user", "assistant", "system"))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from eventlog import codec
 from eventlog.backend import START, Backend
@@ -32,6 +32,9 @@ from eventlog.session import Session
 from eventlog.version import __version__
 
 DEFAULT_PLACE = "./data/sessions"
+Progress = Callable[[int], None]
+"""Called with the number of bytes read or written since the last call."""
+
 SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
 
 
@@ -146,7 +149,7 @@ class Store:
     def _session(self, session_id: str) -> Session:
         self._check_id(session_id)
         return Session(
-            self.backend, session_id, header=lambda: _header(session_id), clock=self._clock
+            self.backend, session_id, header=lambda: new_header(session_id), clock=self._clock
         )
 
     def _row(self, session_id: str) -> SessionRow:
@@ -195,7 +198,8 @@ def new_session_id() -> str:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
-def _header(session_id: str) -> codec.Draft:
+def new_header(session_id: str, **more: Any) -> codec.Draft:
+    """Return line 1 of a new log; `more` goes into its data."""
     return codec.encode(
         "session.created",
         {
@@ -206,5 +210,6 @@ def _header(session_id: str) -> codec.Draft:
             "generation": 0,
             "salt": secrets.token_urlsafe(16),
             "writer": f"eventlog {__version__}",
+            **more,
         },
     )

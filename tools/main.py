@@ -14,10 +14,14 @@ import click
 from eventlog import errors
 from eventlog.version import __version__
 
+from .terminal import accept_any_text, safe
+
 COMMANDS = {
     "chat": ("eventlog.tools.chat", "Talk with a model; every turn is recorded."),
     "list": ("eventlog.tools.list_", "List the sessions, the last used first."),
     "show": ("eventlog.tools.show", "Show one session: its messages, or its events."),
+    "verify": ("eventlog.tools.verify", "Check logs from the first byte to the last."),
+    "repair": ("eventlog.tools.repair", "Mend damaged logs; shows what it would do first."),
     "completion": ("eventlog.tools.completion", "Print the shell's completion script."),
 }
 
@@ -36,6 +40,11 @@ EXIT_CODES: tuple[tuple[type[errors.EventLogError], int], ...] = (
     (errors.EventLogError, FAILED),
 )
 """The first row that fits counts. 0 is done; 2 also a wrong option; 130 Ctrl-C."""
+
+
+def exit_code(error: errors.EventLogError) -> int:
+    """Return the code that the table gives for an error."""
+    return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
 
 
 class Commands(click.Group):
@@ -63,11 +72,12 @@ class Commands(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Run, and exit with the code from the table."""
         kwargs["standalone_mode"] = False
+        accept_any_text()
         try:
             result = super().main(*args, **kwargs)
         except errors.EventLogError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
+            click.echo(f"error: {safe(str(error))}", err=True)
+            sys.exit(exit_code(error))
         except click.ClickException as error:
             error.show()
             sys.exit(error.exit_code)
@@ -76,6 +86,9 @@ class Commands(click.Group):
         except BrokenPipeError:
             # The reader has gone, as in `eventlog list | head`: nothing more to say, not even at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(FAILED)
+        except OSError as error:  # a folder that is none, or that may not be read
+            click.echo(f"error: {safe(str(error))}", err=True)
             sys.exit(FAILED)
         sys.exit(result if isinstance(result, int) else 0)
 
@@ -87,12 +100,12 @@ class Commands(click.Group):
 )
 @click.version_option(__version__, "-V", "--version", message="eventlog %(version)s")
 def cli() -> None:
-    r"""Conversations with language models as durable event logs, one JSONL file a session.
+    """Conversations with language models as durable event logs, one JSONL file a session.
 
     \b
     Exit codes: 0 done, 1 failed, 2 usage, 3 damage found, 4 no such session,
     5 conflict or locked, 6 model failed, 130 interrupted.
-    """
+    """  # noqa: D301 - click's mark for "do not wrap" is the character itself
 
 
 if __name__ == "__main__":

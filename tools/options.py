@@ -1,9 +1,11 @@
 """Options and arguments that several commands share, with their completion."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from eventlog.errors import EventLogError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -25,7 +27,20 @@ def store_option(command: F) -> F:
 
 def session_argument(command: F) -> F:
     """Add the argument SESSION: an id, or as much of its beginning as fits only one."""
-    return click.argument("session", shell_complete=_complete_session)(command)
+    return click.argument("session", shell_complete=complete_session)(command)
+
+
+def sessions_argument(command: F) -> F:
+    """Add the argument SESSIONS, several ids or beginnings of ids, and --all."""
+    every = click.option("--all", "everything", is_flag=True, help="All sessions of the store.")
+    return click.argument("sessions", nargs=-1, shell_complete=complete_session)(every(command))
+
+
+def wanted_sessions(store: "Store", sessions: Sequence[str], everything: bool) -> list[str]:  # noqa: FBT001
+    """Return the ids that SESSIONS and --all name. Raises click.UsageError if they name none."""
+    if bool(sessions) == everything:
+        raise click.UsageError("name one session or more, or give --all")
+    return store.ids() if everything else [store.find(name) for name in sessions]
 
 
 def json_option(command: F) -> F:
@@ -40,14 +55,15 @@ def open_place(place: str | None) -> "Store":
     return open_store(place)
 
 
-def _complete_session(
+def complete_session(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list["CompletionItem"]:
+    """Give the ids of the store's sessions that begin as what was typed does."""
     from click.shell_completion import CompletionItem  # noqa: PLC0415
 
     del param
-    store = open_place(ctx.params.get("place"))
-    return [CompletionItem(name) for name in store.ids() if name.startswith(incomplete)]
-
-
-complete_session = _complete_session
+    try:
+        names = open_place(ctx.params.get("place")).ids()
+    except (EventLogError, OSError):  # whoever presses Tab is not told so in the middle of a line
+        return []
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]

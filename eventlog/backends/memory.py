@@ -6,7 +6,7 @@ files, locks between processes or torn writes.
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from eventlog.backend import START, Block, Durability, Mark, Stat
@@ -24,6 +24,7 @@ class MemoryBackend:
     def __init__(self) -> None:
         self._logs: dict[str, list[bytes]] = {}
         self._changed: dict[str, float] = {}
+        self._kept: dict[str, dict[str, list[bytes]]] = {}  # archives and quarantines
         self._bin: list[tuple[str, list[bytes]]] = []
         self._lock = threading.RLock()
 
@@ -51,6 +52,17 @@ class MemoryBackend:
                 if lines:
                     self._logs[session_id] = lines
                     self._changed[session_id] = time.time()
+
+    def copies(self, session_id: str) -> Iterator[Iterator[bytes]]:
+        """Give the lines that were kept of a session."""
+        return (iter(lines) for lines in reversed(self._kept.get(session_id, {}).values()))
+
+    @contextmanager
+    def rewriting(self, session_id: str) -> Iterator["_MemoryRewriter"]:
+        """Hold the right to replace a log."""
+        with self._lock:
+            self._find(session_id)
+            yield _MemoryRewriter(self._logs, self._kept.setdefault(session_id, {}), session_id)
 
     def delete(self, session_id: str) -> None:
         """Move a log to the bin."""
@@ -81,6 +93,32 @@ class _MemoryWriter:
             raise BackendConflictError
         self._lines.extend(lines)
         return _mark(self._lines)
+
+
+class _MemoryRewriter:
+    def __init__(
+        self, logs: dict[str, list[bytes]], kept: dict[str, list[bytes]], session_id: str
+    ) -> None:
+        self._logs = logs
+        self._kept = kept
+        self._session_id = session_id
+
+    def put_aside(self, generation: int, lines: Iterable[bytes]) -> str:
+        return self._keep(f"quarantine.g{generation}", list(lines))
+
+    def replace(
+        self, generation: int, lines: Iterable[bytes], check: Callable[[Iterator[Block]], None]
+    ) -> str:
+        new = list(lines)
+        check(iter([_block(new, START)]))
+        name = self._keep(f"archive.g{generation}", self._logs[self._session_id])
+        self._logs[self._session_id] = new
+        return name
+
+    def _keep(self, name: str, lines: list[bytes]) -> str:
+        name = f"{name}.{len(self._kept)}"
+        self._kept[name] = lines
+        return name
 
 
 def _block(lines: list[bytes], after: Mark) -> Block:

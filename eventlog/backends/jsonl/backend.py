@@ -2,6 +2,8 @@
 
     <folder>/<id>.jsonl          the log
     <folder>/.locks/<id>.lock    its lock
+    <folder>/.archive/           logs that were replaced, as they were
+    <folder>/.quarantine/        what repair put aside
     <folder>/.bin/               what was deleted
 
 docs/format.md has the lines; writer.py has the way to append them.
@@ -18,6 +20,7 @@ from .files import READ, Folder
 from .lock import acquire
 from .log_file import SUFFIX, open_log
 from .reader import read_blocks
+from .rewriter import JsonlRewriter, read_copies
 from .writer import JsonlWriter
 
 BIN = ".bin"
@@ -66,16 +69,28 @@ class JsonlBackend:
         """Hold the session's lock and its open log."""
         return JsonlWriter(self.folder, session_id, self.lock_timeout, create=create)
 
+    def copies(self, session_id: str) -> Iterator[Iterator[bytes]]:
+        """Give the lines of each archive and each quarantine, the newest first."""
+        return read_copies(self.folder, session_id)
+
+    def rewriting(self, session_id: str) -> JsonlRewriter:
+        """Hold the session's lock, to replace its log."""
+        self.stat(session_id)
+        return JsonlRewriter(self.folder, session_id, self.lock_timeout)
+
     def delete(self, session_id: str) -> None:
         """Move a log to the bin, under its lock."""
         name = session_id + SUFFIX
         self.stat(session_id)  # before a lock is made for a session that is not there
-        with acquire(self.folder, session_id, self.lock_timeout):
-            self.stat(session_id)
-            self.folder.make_inside(BIN)
-            self.folder.rename(name, f"{BIN}/{session_id}.{time.time_ns()}{SUFFIX}")
-            self.folder.sync_folder(BIN)
-            self.folder.sync_folder()
+        try:
+            with acquire(self.folder, session_id, self.lock_timeout):
+                self.stat(session_id)
+                self.folder.make_inside(BIN)
+                self.folder.rename(name, f"{BIN}/{session_id}.{time.time_ns()}{SUFFIX}")
+                self.folder.sync_folder(BIN)
+                self.folder.sync_folder()
+        except OSError as error:
+            raise BackendUnavailableError(f"cannot delete {session_id}: {error}") from error
 
     def close(self) -> None:
         """Close the folder."""

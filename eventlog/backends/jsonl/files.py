@@ -38,7 +38,7 @@ class Folder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path.absolute()  # the process may change its folder
         self._fd: int | None = None
         self._opener: Callable[[str, int], int] | None = None
         self._closer: weakref.finalize[[int], Folder] | None = None
@@ -67,7 +67,12 @@ class Folder:
         if self._opener is None:
             self._opener = partial(os.open, mode=_PRIVATE_FILE, dir_fd=self._dir_fd())
         owner = _OWN_READER if flags == READ else _OWN_WRITER
-        return next(map(owner, map(self._opener, (self._at(name),), (flags,))))
+        try:
+            return next(map(owner, map(self._opener, (self._at(name),), (flags,))))
+        except IsADirectoryError as error:
+            if isinstance(error.filename, int):  # FileIO owns no folder, and leaves it open
+                os.close(error.filename)
+            raise
 
     def open_lock(self, name: str) -> FileIO:
         """Open a lock file, made if it is not there."""
@@ -138,14 +143,32 @@ class Folder:
         fd = self._dir_fd()
         os.replace(self._at(source), self._at(target), src_dir_fd=fd, dst_dir_fd=fd)
 
+    def link(self, source: str, target: str) -> None:
+        """Give a file a second name; where the file system has no links, copy it."""
+        fd = self._dir_fd()
+        try:
+            os.link(self._at(source), self._at(target), src_dir_fd=fd, dst_dir_fd=fd)
+        except FileExistsError:
+            raise
+        except OSError:
+            self._copy(source, target)
+
+    def _copy(self, source: str, target: str) -> None:
+        with self.open(source, READ) as old, self.open(target, CREATE) as new:
+            while chunk := old.read(1 << 20):
+                view = memoryview(chunk)
+                while view:
+                    view = view[self.write(new, view) :]
+            self.sync(new)
+
     def unlink(self, name: str) -> None:
         """Remove a name."""
         os.unlink(self._at(name), dir_fd=self._dir_fd())
 
-    def names(self) -> Iterator[str]:
-        """Give the name of every regular file."""
+    def names(self, inside: str = ".") -> Iterator[str]:
+        """Give the name of every regular file here, or in a folder inside this one."""
         try:
-            with os.scandir(self._descriptor() if _BY_DESCRIPTOR else self.path) as entries:
+            with os.scandir(self.path / inside) as entries:
                 yield from (e.name for e in entries if e.is_file(follow_symlinks=False))
         except FileNotFoundError:
             return

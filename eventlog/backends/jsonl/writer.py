@@ -6,6 +6,7 @@ fail is files.py's.
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from io import FileIO
 from types import TracebackType
 from typing import Self
@@ -43,9 +44,7 @@ class JsonlWriter:
             self._log, self._size = self._open()
         except OSError as error:
             self._let_go()
-            raise BackendUnavailableError(
-                f"cannot append in {self._folder.path}: {error}"
-            ) from error
+            raise self._unavailable(error) from error
         except BaseException:
             self._let_go()
             raise
@@ -65,7 +64,10 @@ class JsonlWriter:
 
     def read(self, after: Mark) -> Iterator[Block]:
         """Read the lines after a mark."""
-        return read_blocks(self._folder, self._log, self._size, after)
+        try:
+            yield from read_blocks(self._folder, self._log, self._size, after)
+        except OSError as error:
+            raise self._unavailable(error) from error
 
     def put(self, lines: Sequence[bytes], after: Mark, durability: Durability) -> Mark:
         """Append lines in one write, synced once if so asked; or leave the log as it was."""
@@ -93,13 +95,19 @@ class JsonlWriter:
             self._created = True
             return open_log(self._folder, self._session_id, CREATE)
 
+    def _unavailable(self, error: OSError) -> BackendUnavailableError:
+        return BackendUnavailableError(f"cannot append in {self._folder.path}: {error}")
+
     def _let_go(self) -> None:
         if self._lock is not None:
             self._lock.close()
 
     def _close_off(self, end: int, position: int) -> bytes:
         """Return the newline that ends what somebody left unfinished; never cut that off."""
-        rest = self._folder.read_at(self._log, max(end - position, 0), position)
+        try:
+            rest = self._folder.read_at(self._log, max(end - position, 0), position)
+        except OSError as error:
+            raise self._unavailable(error) from error
         if not rest or b"\n" in rest:
             raise BackendConflictError
         return b"\n"
@@ -143,8 +151,9 @@ class JsonlWriter:
 
     def _remove_if_empty(self) -> None:
         """Remove the file that this append made, while nothing is in it."""
-        if self._created and self._folder.status(self._log).st_size == 0:
-            self._folder.unlink(self._session_id + SUFFIX)
+        with suppress(OSError):  # what made the append fail is what counts
+            if self._created and self._folder.status(self._log).st_size == 0:
+                self._folder.unlink(self._session_id + SUFFIX)
 
 
 def _reason(error: BaseException) -> str:

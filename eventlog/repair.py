@@ -1,0 +1,272 @@
+"""Mend a damaged log: keep what is intact, bring back what can be proven, put the rest aside.
+
+A plan is made by reading only. Carrying it out writes a new log in which the kept and the salvaged
+events follow each other again (same seq, time and raw data; new prev and hash), keeps the old one
+in the archive, and stores every byte that could not be placed in the quarantine. Each input byte
+ends as kept, salvaged, quarantined or separator. It knows lines and their order; where they are
+kept is the backend's.
+"""
+
+import sys
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from itertools import chain
+
+from eventlog import codec
+from eventlog.backend import START, Backend, Block
+from eventlog.chain import Chain
+from eventlog.errors import BackendError
+from eventlog.mending import BOM, Aside, Mended, Piece, Taken, Walk
+from eventlog.store import Progress, Store, new_header, utc_now
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a repair would do, or has done.
+
+    `size` is how many bytes were read, `fates` how many of them are "kept", "salvaged",
+    "quarantined" and "separator"; `pieces` lists all that is not simply kept, in order. `events`
+    counts what the log then has; of these, `salvaged` come out of damaged bytes and `restored` from
+    other copies; `lost` lists the [first, last] `seq` of what stays missing. `archive` and
+    `quarantine` name the files once it is done.
+    """
+
+    session_id: str
+    generation: int
+    size: int
+    events: int
+    fates: dict[str, int]
+    pieces: tuple[Piece, ...]
+    lost: tuple[tuple[int, int], ...]
+    header_rebuilt: bool
+    restored: int
+    salvaged: int
+    archive: str | None = None
+    quarantine: str | None = None
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is anything to mend."""
+        return bool(
+            self.pieces or self.lost or self.restored or (self.header_rebuilt and self.events)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How far a repair may go.
+
+    `sources` open other copies of the log, each giving its lines; `accept_edits` takes lines that a
+    person edited, which no hash proves, where they say what they are and stand in their place.
+    """
+
+    sources: tuple[Callable[[], Iterator[bytes]], ...] = ()
+    accept_edits: bool = False
+
+
+def plan_repair(
+    store: Store,
+    session_id: str,
+    options: Options | None = None,
+    progress: Progress = lambda _: None,
+) -> Plan:
+    """Say what a repair would do; nothing is changed.
+
+    Raises SessionNotFoundError, UnsupportedFormatError, BackendLockedError.
+    """
+    walk = _walk(store.backend, session_id, options or Options(), progress)
+    return _plan(walk, session_id)
+
+
+def repair(
+    store: Store,
+    session_id: str,
+    options: Options | None = None,
+    progress: Progress = lambda _: None,
+) -> Plan:
+    """Mend a session's log; return what was done. A log that needs nothing is not touched.
+
+    Killed at any instant, the log is the old one or the mended one. Raises as `plan_repair` does,
+    and BackendError when the new log, read back, is not what was planned: the old one then stays.
+    """
+    with store.backend.rewriting(session_id) as rewriter:
+        walk = _walk(store.backend, session_id, options or Options(), progress)
+        plan = _plan(walk, session_id)
+        if not plan.needed:
+            return plan
+        aside = [_aside(piece) for piece in walk.aside]
+        quarantine = rewriter.put_aside(plan.generation, aside) if aside else None
+        proof = _Proof(session_id)
+        lines = proof.note(_new_lines(store.backend, walk, plan, quarantine, progress))
+        archive = rewriter.replace(plan.generation, lines, proof.check)
+    return replace(plan, archive=archive, quarantine=quarantine)
+
+
+def _walk(backend: Backend, session_id: str, options: Options, progress: Progress) -> Walk:
+    """Read the log twice: for what a reader takes, then for what every byte is."""
+    taken, size = _taken(backend, session_id, progress)
+    walk = Walk(
+        taken,
+        own_copies=lambda: _own_copies(backend, session_id),
+        sources=lambda: chain.from_iterable(source() for source in options.sources),
+        accept_edits=options.accept_edits,
+    )
+    for block in backend.read(session_id, START):
+        if walk.size >= size:
+            break  # what was appended since; a dry run takes no lock
+        if block.skipped:
+            walk.oversize(block.skipped)
+        walk.feed(block.lines)
+        if block.rest:
+            walk.feed([block.rest], newline=0)
+        progress(_size(block))
+    walk.finish()
+    return walk
+
+
+def _taken(backend: Backend, session_id: str, progress: Progress) -> tuple[Taken, int]:
+    """Return which events a reader takes, and the size of the log that it saw."""
+    reader, taken, size = Chain(session_id), Taken(), 0
+    for block in backend.read(session_id, START):
+        if block.skipped:
+            reader.skip(block.skipped)
+        taken.add(reader.feed(block.lines))
+        if block.rest:  # as the next append would find it
+            taken.add(reader.feed([block.rest]))
+        size += _size(block)
+        progress(_size(block))
+    taken.add(reader.settle())
+    return taken, size
+
+
+def _own_copies(backend: Backend, session_id: str) -> Iterator[bytes]:
+    """Give every line that the archives hold, and what the quarantines do."""
+    for line in chain.from_iterable(backend.copies(session_id)):
+        yield line
+        if (aside := codec.load_json(line)) and isinstance(aside, dict) and "base64" in aside:
+            yield b64decode(aside["base64"])
+
+
+def _new_lines(
+    backend: Backend, walk: Walk, plan: Plan, quarantine: str | None, progress: Progress
+) -> Iterator[bytes]:
+    """Give the new log's lines: a header, what was kept and mended, and a note of the repair."""
+    line, prev = _header(walk, plan)
+    yield line
+    for old in _content(backend, plan.session_id, walk, progress):
+        event = codec.parse(old)
+        if event["seq"] > 1:
+            line, prev = codec.reseal(old, prev)
+            yield line
+    seq = max([walk.tip.seq, *(last for _, last in plan.lost)]) + 1
+    yield codec.seal(_note(plan, quarantine), seq, utc_now(), prev)[0]
+
+
+def _content(backend: Backend, session_id: str, walk: Walk, progress: Progress) -> Iterator[bytes]:
+    """Give the old lines of the new log, reading the log once more alongside."""
+    lines = _with_offsets(backend, session_id, progress)
+    offset, line = next(lines, (0, b""))
+    for entry in walk.entries:
+        if isinstance(entry, Mended):
+            yield entry.line
+            continue
+        while offset < entry.offset:
+            offset, line = next(lines)
+        while offset < entry.offset + entry.length:
+            yield line.removeprefix(BOM).removesuffix(b"\r")
+            offset, line = next(lines, (sys.maxsize, b""))
+
+
+def _with_offsets(
+    backend: Backend, session_id: str, progress: Progress
+) -> Iterator[tuple[int, bytes]]:
+    offset = 0
+    for block in backend.read(session_id, START):
+        for line in [*block.lines, *([block.rest] if block.rest else [])]:
+            yield offset, line
+            offset += len(line) + 1
+        offset += block.skipped
+        progress(_size(block))
+
+
+def _header(walk: Walk, plan: Plan) -> tuple[bytes, str]:
+    """Make line 1 of the next generation, out of the old one if that is there."""
+    origin = {
+        "generation": plan.generation,
+        "version": walk.tip.seq,
+        "hash": walk.tip.hash,
+        "bytes": plan.size,
+    }
+    if walk.header is None:
+        draft = new_header(plan.session_id, **{"generation": plan.generation + 1, "from": origin})
+        return codec.seal(draft, 1, utc_now(), codec.FIRST_PREV)
+    data = {**walk.header["data"], "generation": plan.generation + 1, "from": origin}
+    draft = codec.encode("session.created", data)
+    return codec.seal(draft, 1, walk.header["at"], codec.FIRST_PREV)
+
+
+def _note(plan: Plan, quarantine: str | None) -> codec.Draft:
+    data = {
+        "lost": [list(ends) for ends in plan.lost],
+        "salvaged": plan.salvaged,
+        "restored": plan.restored,
+        "quarantined": plan.fates.get("quarantined", 0),
+    }
+    return codec.encode("log.repaired", data | ({"quarantine": quarantine} if quarantine else {}))
+
+
+def _plan(walk: Walk, session_id: str) -> Plan:
+    return Plan(
+        session_id,
+        generation=walk.header["data"].get("generation", 0) if walk.header else 0,
+        size=walk.size,
+        events=walk.events,
+        fates=dict(walk.fates),
+        pieces=tuple(walk.pieces),
+        lost=tuple(walk.lost),
+        header_rebuilt=walk.header is None,
+        restored=walk.restored,
+        salvaged=sum(len(piece.seqs) for piece in walk.pieces),
+    )
+
+
+def _aside(piece: Aside) -> bytes:
+    """Write a piece for the quarantine: one line of JSON."""
+    told = {"offset": piece.offset, "length": piece.length, "what": piece.what}
+    if piece.data is not None:
+        told["base64"] = b64encode(piece.data).decode()
+    return codec.dump_json(told).encode()
+
+
+def _size(block: Block) -> int:
+    return block.skipped + sum(map(len, block.lines)) + len(block.lines) + len(block.rest)
+
+
+class _Proof:
+    """Remembers the lines that were written, and holds what is read back against them."""
+
+    def __init__(self, session_id: str) -> None:
+        self._session_id = session_id
+        self._written = sha256()
+
+    def note(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """Pass lines on, remembering them."""
+        for line in lines:
+            self._written.update(line + b"\n")
+            yield line
+
+    def check(self, blocks: Iterator[Block]) -> None:
+        """Raise BackendError unless these are the lines, in good health."""
+        reader, read = Chain(self._session_id), sha256()
+        for block in blocks:
+            reader.feed(block.lines)
+            for line in block.lines:
+                read.update(line + b"\n")
+        health = reader.health()
+        if read.digest() != self._written.digest() or health.where:
+            raise BackendError(
+                f"the mended log of session {self._session_id}, read back, is not what was written; "
+                "the log stays as it was"
+            )

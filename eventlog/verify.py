@@ -1,0 +1,105 @@
+"""Check a log from its first byte to its last, and hold it against what it was once.
+
+A head is a small fact that can be kept anywhere: which log, how far, and the hash there. As each
+line covers the one before it, a log that still has that hash at that place still has everything
+up to it, unchanged; also a cut-off end, which a log alone cannot know of, is seen so.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from eventlog import codec
+from eventlog.backend import START
+from eventlog.chain import Chain, Health
+from eventlog.errors import EventLogError
+from eventlog.store import Progress, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How a log stands: its session, salt and generation, the last event's `seq` and hash, bytes."""
+
+    session: str
+    salt: str
+    generation: int
+    version: int
+    hash: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What verifying one session found; `events` counts those that a reader takes."""
+
+    session_id: str
+    events: int
+    health: Health
+    head: Head
+
+
+def verify(store: Store, session_id: str, progress: Progress = lambda _: None) -> Report:
+    """Read every byte of a session's log and report on it; nothing is changed, no lock is taken.
+
+    Raises SessionNotFoundError, UnsupportedFormatError.
+    """
+    chain, rest, count = Chain(session_id), b"", 0
+    header: dict[str, Any] = {}
+    for block in store.backend.read(session_id, START):
+        if block.skipped:
+            chain.skip(block.skipped)
+        events = chain.feed(block.lines)
+        if events and events[0]["seq"] == 1:
+            header = events[0]["data"]
+        count += len(events)
+        rest = block.rest
+        progress(sum(map(len, block.lines)) + len(block.lines) + block.skipped + len(rest))
+    count += len(chain.settle())
+    health = chain.health(rest)
+    head = Head(
+        session_id,
+        header.get("salt", ""),
+        header.get("generation", 0),
+        chain.seq,
+        chain.hash,
+        health.bytes,
+    )
+    return Report(session_id, count, health, head)
+
+
+def parse_head(text: str) -> Head:
+    """Read a head as `eventlog verify --head` prints it. Raises EventLogError if it is none."""
+    try:
+        return Head(**codec.load_json(text))
+    except TypeError:
+        raise EventLogError("that is no head: give what `eventlog verify --head` printed") from None
+
+
+def compare(store: Store, head: Head) -> str | None:
+    """Say what is wrong with a log when held against an earlier head; None: all is still there.
+
+    A log that was compacted or repaired since is held against the archive of that generation.
+    Raises SessionNotFoundError.
+    """
+    now = verify(store, head.session)
+    if now.head.salt != head.salt:
+        return "this is another log under the same name"
+    if now.head.generation > head.generation:
+        return _compare_archive(store, head)
+    if now.head.version < head.version:
+        return f"it ended at event {head.version} then, and ends at event {now.head.version} now"
+    events = store.open(head.session).events(head.version - 1)
+    if next(events)["hash"] != head.hash:
+        return f"event {head.version} is not what it was"
+    damaged = any(d.kind != "torn" and d.offset < head.bytes for d in now.health.where)
+    return "events before it are damaged: eventlog verify tells which" if damaged else None
+
+
+def _compare_archive(store: Store, head: Head) -> str | None:
+    for lines in store.backend.copies(head.session):
+        events = map(codec.decode, lines)
+        if any(e and (e["seq"], e["hash"]) == (head.version, head.hash) for e in events):
+            return None
+    return (
+        f"it was rewritten since (generation {head.generation} then), "
+        "and no archive holds what it was"
+    )

@@ -1,0 +1,110 @@
+"""`eventlog repair`: show what can be mended in damaged logs, and with --apply mend it."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from eventlog import codec
+
+from .options import json_option, open_place, sessions_argument, store_option, wanted_sessions
+from .progress import progress_bar
+from .terminal import one_line
+
+if TYPE_CHECKING:
+    from eventlog.repair import Plan
+
+DAMAGE_FOUND = 3  # the exit code, as in main.py's table
+_READINGS = 3  # a repair reads the log so often
+
+
+@click.command(
+    "repair", epilog="Example: eventlog repair demo, and then: eventlog repair demo --apply"
+)
+@sessions_argument
+@click.option(
+    "--apply", "apply_it", is_flag=True, help="Mend the log; without it nothing is changed."
+)
+@click.option("--from", "copies", multiple=True, metavar="PATH",
+              type=click.Path(exists=True, path_type=Path),
+              help="Another copy of the log (or a folder of logs) to restore lines from.")  # fmt: skip
+@click.option(
+    "--accept-edits", is_flag=True, help="Take lines that were edited by hand as they are."
+)
+@json_option
+@store_option
+def command(
+    sessions: tuple[str, ...],
+    *,
+    everything: bool,
+    apply_it: bool,
+    copies: tuple[Path, ...],
+    accept_edits: bool,
+    as_json: bool,
+    place: str | None,
+) -> int:
+    """Show what a repair of SESSIONS, or of --all, would do; with --apply, do it.
+
+    What is intact is kept. What can be proven by its hash and its place is brought back: events
+    that share a line, halves of a torn line, a turned bit, lines that an older copy still has.
+    Every other byte goes to the quarantine, and the log as it was to the archive. Exit code 3 if
+    something stays missing, or is still to be mended.
+    """
+    from eventlog.repair import Options, plan_repair, repair  # noqa: PLC0415
+
+    store = open_place(place)
+    options = Options(tuple(partial(_lines, path) for path in copies), accept_edits)
+    work = repair if apply_it else plan_repair
+    plans = []
+    for name in wanted_sessions(store, sessions, everything):
+        size = store.backend.stat(name).size
+        with progress_bar(f"repair {name}", size * _READINGS) as progress:
+            plans.append(work(store, name, options, progress))
+    if as_json:
+        click.echo(codec.dump_json([asdict(plan) for plan in plans], pretty=True))
+    else:
+        for plan in plans:
+            _print(plan, done=apply_it)
+    left = any(plan.lost or (plan.needed and not apply_it) for plan in plans)
+    return DAMAGE_FOUND if left else 0
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Give the lines of a file, or of every log in a folder."""
+    for file in sorted(path.glob("*.jsonl")) if path.is_dir() else [path]:
+        with file.open("rb") as lines:
+            yield from (line.rstrip(b"\r\n") for line in lines)
+
+
+def _print(plan: "Plan", *, done: bool) -> None:
+    if not plan.needed:
+        click.echo(f"{plan.session_id}: nothing to mend, {plan.events:,} events")
+        return
+    click.echo(f"{plan.session_id}: {'mended' if done else 'can be mended'}")
+    for line in _told(plan):
+        click.echo(f"  {one_line(line)}")
+    if done:
+        click.echo(f"  the log as it was: {plan.archive}")
+    else:
+        click.echo(f"  Do it: eventlog repair {plan.session_id} --apply (the log as it is is kept)")
+
+
+def _told(plan: "Plan") -> Iterator[str]:
+    """Say what a plan does, a line each."""
+    yield f"{plan.events:,} events in {plan.size:,} bytes read"
+    for piece in plan.pieces:
+        events = ", ".join(f"event {seq}" for seq in piece.seqs)
+        found = f" → {events}" if events else ""
+        yield f"{piece.fate:<11} byte {piece.offset:,}, {piece.length:,} bytes: {piece.what}{found}"
+    if plan.restored:
+        yield f"restored    {plan.restored:,} event(s) from other copies"
+    if plan.header_rebuilt:
+        yield "rebuilt     the session's first line; its id is the file's name"
+    for first, last in plan.lost:
+        which = f"event {first}" if first == last else f"events {first} to {last}"
+        yield f"missing     {which}: not here, and in no copy that was looked at"
+    if plan.quarantine:
+        yield f"put aside in {plan.quarantine}"
