@@ -137,20 +137,18 @@ class _Checkpoints:
     def __init__(self, session: Session, call: int) -> None:
         self._session = session
         self._call = call
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of what follows; held for moments only
         self._waiting: list[Delta] = []
         self._timer: threading.Timer | None = None
         self._pause = 0.0  # the first words are recorded at once
         self._stopped = False
+        self._recording = threading.Lock()  # held while one is appended
 
     def add(self, delta: Delta) -> None:
         """Note a piece that was received, to be recorded in time."""
         with self._lock:
             self._waiting.append(delta)
-            if self._timer is None:
-                self._timer = threading.Timer(self._pause, self._record)
-                self._timer.daemon = True
-                self._timer.start()
+            self._schedule()
 
     def stop(self) -> None:
         """Record no more: when this returns, none is under way."""
@@ -158,19 +156,35 @@ class _Checkpoints:
             self._stopped = True
             if self._timer is not None:
                 self._timer.cancel()
+        with self._recording:
+            pass
+
+    def _schedule(self) -> None:
+        if self._timer is None and not self._stopped:
+            self._timer = threading.Timer(self._pause, self._record)
+            self._timer.daemon = True
+            self._timer.start()
 
     def _record(self) -> None:
+        with self._recording:
+            with self._lock:
+                waiting, self._waiting = self._waiting, []
+                stopped = self._stopped
+            recorded = not stopped and self._append(waiting)
         with self._lock:
-            waiting, self._waiting = self._waiting, []
             self._timer, self._pause = None, CHECKPOINT_SECONDS
-            if self._stopped or not waiting:
-                return
-            streamed = events.ReplyStreamed(
-                call=self._call,
-                text="".join(delta.text for delta in waiting),
-                reasoning="".join(delta.reasoning for delta in waiting),
-            )
-            try:
-                self._session.append(streamed, durability="os")
-            except EventLogError:
-                self._stopped = True
+            self._stopped = self._stopped or not recorded
+            if self._waiting:
+                self._schedule()
+
+    def _append(self, deltas: list[Delta]) -> bool:
+        streamed = events.ReplyStreamed(
+            call=self._call,
+            text="".join(delta.text for delta in deltas),
+            reasoning="".join(delta.reasoning for delta in deltas),
+        )
+        try:
+            self._session.append(streamed, durability="os")
+        except EventLogError:
+            return False
+        return True

@@ -5,16 +5,19 @@ that one work. The keyboard is console.py's, the slash commands are slash.py's.
 """
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from eventlog.errors import ModelError, SessionNotFoundError
+from eventlog.errors import AppendError, EventLogError, ModelError, SessionNotFoundError
 
+from .main import exit_code
 from .options import complete_session, open_place, store_option
-from .terminal import one_line, safe, warn_of_damage
+from .terminal import argument_text, one_line, safe, warn_of_damage
+from .wrapping import Wrapper, fitted
 
 if TYPE_CHECKING:
     from eventlog.model import Model
@@ -23,8 +26,9 @@ if TYPE_CHECKING:
     from eventlog.store import Store
 
 PROMPT = "you> "
-MODEL_FAILED = 6  # the exit code, as in main.py's table
+THINKING = "(thinking …)"
 RECALLED = 6  # messages shown when a session is taken up again
+LONGEST_TITLE = 500  # as in the event
 
 
 @click.command("chat", epilog='Example: eventlog chat --session demo, or: eventlog chat "Why?"')
@@ -59,6 +63,8 @@ def command(
     """
     if session_id and latest:
         raise click.UsageError("give --session or --continue, not both")
+    if question is not None and not question.strip():
+        raise click.UsageError("the question is empty")
     from eventlog.model import Model, choose_provider  # noqa: PLC0415
 
     provider = choose_provider(os.environ, model=model_name)
@@ -67,17 +73,21 @@ def command(
     chat, quiet = Chat(session, Model(provider)), question is not None
     click.echo(f"{'Created new' if is_new else 'Resuming'} session: {session.id}", err=quiet)
     warn_of_damage(session.id, session.health)
-    _prepare(session, title, instruction)
+    if title and title.strip():
+        chat.set_title(argument_text(title))
+    if instruction:
+        chat.instruct(argument_text(instruction))
     try:
         if question is not None:
-            chat.ask(question, mark="")
+            chat.ask(argument_text(question), mark="")
         else:
             click.echo(f"Session title: {one_line(session.title)}")
             chat.converse()
     finally:
         chat.model.close()
     click.echo(f"\nSession saved: {session.id}", err=quiet)
-    click.echo(f"Resume with: eventlog chat --session {session.id}", err=quiet)
+    where = f" --store {shlex.quote(place)}" if place else ""
+    click.echo(f"Resume with: eventlog chat --session {session.id}{where}", err=quiet)
     return chat.exit_code
 
 
@@ -89,22 +99,37 @@ class Chat:
         self.model = model
         self.exit_code = 0
         self.leaving = False
+        self._interactive = False
 
     def converse(self) -> None:
         """Take message after message until an empty line or the end."""
-        interactive = sys.stdin.isatty() and sys.stdout.isatty()
-        if interactive:
+        self._interactive = sys.stdin.isatty() and sys.stdout.isatty()
+        if self._interactive:
             self._recall()
         click.echo("Enter your message (empty line to exit):")
-        for line in self._typed() if interactive else _piped():
-            if not (interactive and self._is_command(line)):
-                message = line.removeprefix("/") if line.startswith("//") else line
-                self.ask(message)
+        for line in self._typed() if self._interactive else _piped():
+            if not (self._interactive and self._is_command(line)):
+                self.ask(line.removeprefix("/") if line.startswith("//") else line)
             if self.leaving:
                 return
+            if self._interactive:
+                click.echo()
+
+    def set_title(self, title: str) -> None:
+        """Give the session a title, or as much of it as a title may have."""
+        self.session.set_title(title[:LONGEST_TITLE])
+
+    def instruct(self, instruction: str) -> None:
+        """Tell the model how to behave, unless it was told so already."""
+        message = {"role": "system", "content": instruction}
+        if message not in self.session.messages():
+            self.session.append(message)
 
     def ask(self, message: str | None, *, mark: str = "[assistant] ") -> None:
-        """Say one message (None: ask again) and print the reply, or why there is none."""
+        """Say one message (None: ask again) and print the reply, or why there is none.
+
+        At a terminal, Ctrl-C and a full disk end this turn and not the chat.
+        """
         from eventlog.turn import take_turn  # noqa: PLC0415
 
         screen = _Screen(mark)
@@ -112,18 +137,23 @@ class Chat:
             reply = take_turn(self.session, self.model, message, say=screen.show)
         except ModelError as error:
             screen.end()
-            click.echo(f"error: {safe(str(error))}", err=True)
-            self.exit_code = MODEL_FAILED
-            return
+            self._fail(error)
+        except AppendError as error:
+            screen.end()
+            if not self._interactive:
+                raise
+            self._fail(error)
         except KeyboardInterrupt:
             screen.end(" [interrupted]")
-            if not sys.stdin.isatty():
+            if not self._interactive:
                 raise
-            return
-        for call in reply["data"].get("tool_calls") or ():
-            function = call["function"]
-            screen.show_text(f"calls {function['name']}({function['arguments']})")
-        screen.end("" if screen.began else f"{mark}(an empty reply)")
+        else:
+            screen.show_calls(reply["data"].get("tool_calls") or [])
+            screen.end("" if screen.began else f"{mark}(an empty reply)")
+
+    def _fail(self, error: EventLogError) -> None:
+        click.echo(f"error: {safe(str(error))}", err=True)
+        self.exit_code = exit_code(error)
 
     def _typed(self) -> Iterator[str]:
         from .console import typed_lines  # noqa: PLC0415 - prompt_toolkit is for terminals only
@@ -134,40 +164,71 @@ class Chat:
     def _is_command(self, line: str) -> bool:
         from .slash import run_slash  # noqa: PLC0415
 
-        return run_slash(self, line)
+        try:
+            return run_slash(self, line)
+        except (ModelError, AppendError) as error:
+            self._fail(error)
+            return True
 
     def _recall(self) -> None:
-        """Show the last turns of a session that is taken up again."""
+        """Show the last turns of a session that is taken up again, apart from what follows."""
         from .show import transcript  # noqa: PLC0415
 
-        for _, message in self.session.last_messages(RECALLED):
-            click.echo(transcript(message))
+        messages = self.session.last_messages(RECALLED)
+        if messages:
+            click.secho("── earlier ──", dim=True)
+            for _, message in messages:
+                click.secho(fitted(transcript(message)), dim=True)
+            click.secho("─────────────", dim=True)
 
 
 class _Screen:
-    """Prints a reply piece by piece, made safe, with the mark before its first words."""
+    """Prints a reply piece by piece, made safe, with the mark before its first words.
+
+    On a terminal lines break between words, and reasoning, which is recorded but not shown, is
+    told of until the first words replace that.
+    """
 
     def __init__(self, mark: str) -> None:
         self._mark = mark
+        self._wrapper = Wrapper(column=len(mark)) if sys.stdout.isatty() else None
+        self._thinking = False
         self.began = False
 
     def show(self, delta: "Delta") -> None:
-        """Print what a piece adds to the text; reasoning is recorded but not shown."""
+        """Print what a piece adds to the text."""
         if delta.text:
             self.show_text(delta.text)
+        elif self._wrapper and not self.began and not self._thinking:
+            self._thinking = True
+            click.echo(self._mark + THINKING, nl=False)
 
     def show_text(self, text: str) -> None:
         """Print some text of the reply at once."""
         if not self.began:
+            self._clear_thinking()
             click.echo(self._mark, nl=False)
             self.began = True
-        click.echo(safe(text), nl=False)
-        sys.stdout.flush()
+        text = safe(text)
+        click.echo(self._wrapper.add(text) if self._wrapper else text, nl=False)
+
+    def show_calls(self, calls: list[dict[str, Any]]) -> None:
+        """Print the tool calls of a reply, a line each."""
+        for call in calls:
+            function = call["function"]
+            start = "\n" if self.began else ""
+            self.show_text(f"{start}calls {function['name']}({function['arguments']})")
 
     def end(self, note: str = "") -> None:
         """End the line, if there is one."""
+        self._clear_thinking()
         if self.began or note:
-            click.echo(note)
+            click.echo((self._wrapper.end() if self._wrapper else "") + note)
+
+    def _clear_thinking(self) -> None:
+        if self._thinking:
+            click.echo("\r\x1b[K", nl=False)
+            self._thinking = False
 
 
 def _open(store: "Store", session_id: str | None, *, latest: bool) -> "tuple[Session, bool]":
@@ -183,15 +244,6 @@ def _open(store: "Store", session_id: str | None, *, latest: bool) -> "tuple[Ses
         except SessionNotFoundError:
             return store.create(session_id), True
     return store.create(), True
-
-
-def _prepare(session: "Session", title: str | None, instruction: str | None) -> None:
-    if title:
-        session.set_title(title)
-    if instruction:
-        message = {"role": "system", "content": instruction}
-        if message not in session.messages():
-            session.append(message)
 
 
 def _piped() -> Iterator[str]:

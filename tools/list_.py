@@ -9,7 +9,7 @@ import click
 from eventlog import codec
 
 from .options import json_option, open_place, store_option
-from .terminal import one_line, print_table
+from .terminal import one_line, print_table, safe_json, warn
 
 if TYPE_CHECKING:
     from eventlog.store import SessionRow
@@ -27,8 +27,9 @@ def command(limit: int, *, everything: bool, as_json: bool, place: str | None) -
     """List the sessions, the last used first."""
     rows = open_place(place).list()
     shown = rows if everything else rows[:limit]
+    _warn_of(rows)
     if as_json:
-        click.echo(codec.dump_json([describe(row) for row in shown], pretty=True))
+        click.echo(safe_json(codec.dump_json([describe(row) for row in shown], pretty=True)))
         return
     if not rows:
         click.echo("No sessions yet. Begin one: eventlog chat", err=True)
@@ -53,6 +54,14 @@ def describe(row: "SessionRow") -> dict[str, Any]:
         "ok": health.ok and row.problem is None,
         "problem": row.problem,
     }
+
+
+def _warn_of(rows: "list[SessionRow]") -> None:
+    """Say once how many of the sessions are not well, and what to do about the first."""
+    ill = [row.id for row in rows if row.problem or not row.health.ok]
+    if ill:
+        count = "1 session is" if len(ill) == 1 else f"{len(ill)} sessions are"
+        warn(f"{count} damaged or unreadable (see STATE). Look: eventlog repair {ill[0]}")
 
 
 def _cells(row: "SessionRow") -> tuple[str, ...]:

@@ -8,7 +8,8 @@ import click
 from eventlog import codec
 
 from .options import json_option, open_place, session_argument, store_option
-from .terminal import one_line, safe, warn_of_damage
+from .terminal import one_line, safe, safe_json, warn_of_damage
+from .wrapping import fitted
 
 _LONGEST = 100  # characters of an event's data in the timeline
 
@@ -32,16 +33,16 @@ def command(
     warn_of_damage(opened.id, opened.health)
     if timeline:
         for event in deque(opened.events(), limit):
-            click.echo(codec.dump_json(event) if as_json else _event_line(dict(event)))
+            click.echo(safe_json(codec.dump_json(event)) if as_json else _event_line(dict(event)))
         return
     messages = opened.last_messages(limit or opened.version)
     if as_json:
         shown = [{"seq": seq, **message} for seq, message in messages]
-        click.echo(codec.dump_json(shown, pretty=True))
+        click.echo(safe_json(codec.dump_json(shown, pretty=True)))
         return
     click.echo(f"{one_line(opened.title)} ({opened.id})\n")
     for _, message in messages:
-        click.echo(transcript(message))
+        click.echo(fitted(transcript(message)))
 
 
 def transcript(message: dict[str, Any]) -> str:

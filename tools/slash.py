@@ -34,7 +34,7 @@ def _help(chat: "Chat", rest: str) -> None:
 
 def _title(chat: "Chat", rest: str) -> None:
     if rest:
-        chat.session.set_title(rest)
+        chat.set_title(rest)
     click.echo(f"Session title: {one_line(chat.session.title)}")
 
 
@@ -56,7 +56,7 @@ def _usage(chat: "Chat", rest: str) -> None:
     for name, tokens in usage.models.items():
         failed = f", {tokens.failed} failed" if tokens.failed else ""
         click.echo(
-            f"{one_line(name)}: {tokens.calls} calls{failed}, "
+            f"{one_line(name)}: {tokens.calls} call{'s' * (tokens.calls != 1)}{failed}, "
             f"{tokens.prompt_tokens:,} prompt + {tokens.completion_tokens:,} completion tokens"
         )
     if not usage.models:

@@ -4,13 +4,17 @@ Whatever a model or a log produced passes through safe() before it is printed: i
 move the cursor, rename the window, or show text in another order than it has.
 """
 
+import io
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
-from eventlog.chain import Health
+if TYPE_CHECKING:
+    from eventlog.chain import Health
 
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _SAFE: dict[int, str] = {
@@ -18,12 +22,36 @@ _SAFE: dict[int, str] = {
     0x7F: "\u2421",
     **{code: f"<U+{code:04X}>" for code in (*range(0x80, 0xA0), 0x2028, 0x2029, *_BIDI)},
 }
+_SAFE_JSON = {code: f"\\u{code:04x}" for code in (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029, *_BIDI)}
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_PLAIN = ("ascii", "ansi_x3.4-1968", "us-ascii")
+
+
+def accept_any_text() -> None:
+    """Let no character end a command: what cannot be read becomes U+FFFD, what cannot be shown `?`.
+
+    Where the locale knows only ASCII, input is read as UTF-8, of which ASCII is a part.
+    """
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    if isinstance(sys.stdin, io.TextIOWrapper) and sys.stdin.encoding.lower() in _PLAIN:
+        sys.stdin.reconfigure(encoding="utf-8")
+
+
+def argument_text(text: str) -> str:
+    """Return an argument of the command line as the UTF-8 that it was, whatever the locale says."""
+    return os.fsencode(text).decode(errors="replace") if _SURROGATE.search(text) else text
 
 
 def safe(text: str) -> str:
     """Make text harmless for a terminal: control characters become visible signs."""
     return _SURROGATE.sub("\ufffd", text).replace("\r\n", "\n").translate(_SAFE)
+
+
+def safe_json(text: str) -> str:
+    """Make JSON harmless for a terminal: it stays JSON, of the same value."""
+    return text.translate(_SAFE_JSON)
 
 
 def one_line(text: str) -> str:
@@ -56,7 +84,7 @@ def warn(text: str) -> None:
     click.echo(f"warning: {one_line(text)}", err=True)
 
 
-def warn_of_damage(session_id: str, health: Health) -> None:
+def warn_of_damage(session_id: str, health: "Health") -> None:
     """Say once that a log is damaged, and what to do; nothing if it is well."""
     if health.ok:
         return
