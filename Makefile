@@ -13,7 +13,7 @@ EMBEDDED := $(if $(PROVIDER),,$(VENV)/.engine $(if $(value EVENTLOG_LOCAL_MODEL)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help chat test test-long lint style types bench model clean FORCE
+.PHONY: help chat test test-long lint style types bench docs model clean FORCE
 
 help: ## this list
 	@echo "make TARGET [ARGS='…'] [PYTHON=python3.13]"
@@ -44,6 +44,9 @@ types: $(VENV)/.dev
 
 bench: $(VENV)/.dev ## measure; every row is a ratio of two things timed in one run
 	@$(BIN)/python tests/bench/bench.py $(ARGS)
+
+docs: $(VENV)/.dev ## write docs/cli.md anew from each command's --help
+	@$(BIN)/python -m tests.docs.cli_page
 
 model: $(VENV)/.model ## fetch the embedded model (about 130 MB), as `make chat` does when no provider is configured
 

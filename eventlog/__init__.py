@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from eventlog.version import __version__
 
 if TYPE_CHECKING:
-    from eventlog import errors, events, testing
+    from eventlog import errors, events
     from eventlog.chain import Damage, Health
+    from eventlog.model import Model, choose_provider
     from eventlog.projection import Projection, fold
     from eventlog.record import RecordedEvent
     from eventlog.session import Request, Session
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Damage",
     "Health",
+    "Model",
     "Projection",
     "RecordedEvent",
     "Request",
@@ -35,23 +37,25 @@ __all__ = [
     "SessionRow",
     "Store",
     "__version__",
+    "choose_provider",
     "errors",
     "events",
     "fold",
     "open_store",
     "take_turn",
-    "testing",
 ]
 
 _HOME = {
     "Damage": "chain",
     "Health": "chain",
+    "Model": "model",
     "Projection": "projection",
     "RecordedEvent": "record",
     "Request": "session",
     "Session": "session",
     "SessionRow": "store",
     "Store": "store",
+    "choose_provider": "model",
     "fold": "projection",
     "open_store": "store",
     "take_turn": "turn",
@@ -59,8 +63,12 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("errors", "events", "testing"):
+    if name in ("errors", "events"):
         return import_module(f"eventlog.{name}")
     if name in _HOME:
         return getattr(import_module(f"eventlog.{_HOME[name]}"), name)
     raise AttributeError(f"module 'eventlog' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

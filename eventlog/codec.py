@@ -14,6 +14,7 @@ import re
 from base64 import urlsafe_b64decode
 from binascii import b2a_base64
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -80,8 +81,8 @@ def encode(type_: str, data: dict[str, Any], *, version: int = 1, key: str | Non
     r"""Encode one event, all but its place.
 
     Lone surrogates become U+FFFD and are counted in `data["replaced_surrogates"]`; characters that
-    a terminal would act on are written as `\uXXXX`. Raises InvalidEventError for whatever could
-    not be read back as it was given: NaN or infinity, integers beyond 64 bits, keys that are not
+    a terminal would act on are written as `\uXXXX`; a UUID or an enum member is stored as its
+    text. Raises InvalidEventError for whatever else could not be read back as it was given: NaN or infinity, integers beyond 64 bits, keys that are not
     text, nesting deeper than 64, a line above 16 MiB.
     """
     head = _head(type_, version)
@@ -131,29 +132,36 @@ def decode(line: bytes) -> RecordedEvent | None:
 def decode_run(lines: Sequence[bytes], start: int, seq: int, prev: str) -> list[RecordedEvent]:
     """Decode lines from `lines[start]` for as long as each is intact and follows the one before.
 
-    `seq` is that of the event before `lines[start]`, `prev` that event's hash; numbers rise, and may
-    leave some out where a log was compacted: the hash proves that nothing is missing. This is decode() for the usual
-    case, where nothing is wrong: one pass, no call per line but the hash and the parse.
+    `seq` is that of the event before `lines[start]`, `prev` that event's hash. Numbers rise, and may
+    leave some out where a log was compacted: the hash proves that nothing is missing. This is
+    decode() for the usual case, where nothing is wrong: no call per line but the hash and the parse.
     """
+    run = lines[start : start + _count_linked(lines, start, prev.encode())]
     records: list[RecordedEvent] = []
-    last = prev.encode()
-    loads, digest_of, keep = orjson.loads, sha256, records.append
-    try:
-        for line in lines[start:] if start else lines:
-            if line[-56:-34] != last:
-                break
-            own = b2a_base64(digest_of(line[:-33]).digest()[:16], newline=False)
-            last = own.translate(_URLSAFE)[:22]
-            if line[-33:-2] != _HASH_MARK + last:
-                break
-            record = loads(line)
+    with suppress(orjson.JSONDecodeError):  # hashed right, yet no JSON: the run ends before it
+        records += map(orjson.loads, run)
+    for number, record in enumerate(records):
+        try:
             if record["seq"] <= seq or record["data"].__class__ is not dict:
-                break
+                return records[:number]
             seq = record["seq"]
-            keep(record)
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        pass
+        except (KeyError, TypeError):
+            return records[:number]
     return records
+
+
+def _count_linked(lines: Sequence[bytes], start: int, last: bytes) -> int:
+    """Count the lines from `lines[start]` that hash right and name the hash before them."""
+    count, digest_of = 0, sha256
+    for line in lines[start:] if start else lines:
+        if line[-56:-34] != last:
+            break
+        own = b2a_base64(digest_of(line[:-33]).digest()[:16], newline=False)
+        last = own.translate(_URLSAFE)[:22]
+        if line[-33:-2] != _HASH_MARK + last:
+            break
+        count += 1
+    return count
 
 
 def find_records(line: bytes) -> Iterator[tuple[int, int, RecordedEvent]]:

@@ -11,7 +11,7 @@ Outcome = Literal["not appended", "unknown"]
 
 
 class EventLogError(Exception):
-    """The root: catching it catches everything that eventlog raises on purpose."""
+    """The root of all that eventlog raises; an event's class checks its members with pydantic's own."""
 
 
 class SessionNotFoundError(EventLogError):
@@ -99,7 +99,7 @@ class UnsupportedFormatError(EventLogError):
 
 
 class CorruptLogError(EventLogError):
-    """A damaged line, where the caller asked for strict reading."""
+    """A damaged line, where the caller asked for strict reading; `path` names the log."""
 
     def __init__(self, path: str, line: int, offset: int, reason: str) -> None:
         super().__init__(f"{path}, line {line} (byte {offset}): {reason}")

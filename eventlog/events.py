@@ -4,17 +4,21 @@ Each class is one short type string and the shape of its payload. How they are e
 are kept and what is folded from them is not known here.
 """
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from eventlog.errors import InvalidEventError
 
+E = TypeVar("E", bound="Event")
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 
 class Event(BaseModel):
-    """The base of every kind; only members that were given are stored."""
+    """The base of every kind; only members that were given are stored.
+
+    Making one with the wrong members raises pydantic's ValidationError.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
@@ -153,7 +157,10 @@ class MetadataSet(Event):
 
 
 class HeadMoved(Event):
-    """The next message follows message `to` (its `seq`; 0: the beginning) and not the last one."""
+    """The next message follows message `to` (its `seq`; 0: the beginning) and not the last one.
+
+    A number that is no message's moves nothing.
+    """
 
     type: ClassVar[str] = "head.moved"
 
@@ -173,7 +180,7 @@ class ContextSummarized(Event):
 
 
 class ContentErased(Event):
-    """The content of the events in `seqs` was taken out of the log on purpose."""
+    """The content of the events in `seqs` is to be gone: every view says so in its place."""
 
     type: ClassVar[str] = "content.erased"
 
@@ -231,6 +238,14 @@ KINDS: tuple[type[Event], ...] = (
 
 _PLAIN_ROLES = frozenset(("user", "assistant", "system"))
 _MESSAGE_MEMBERS = frozenset(MessageAdded.model_fields)
+
+
+def make_event(kind: type[E], **members: Any) -> E:
+    """Make an event; raise InvalidEventError where its class would raise pydantic's own."""
+    try:
+        return kind(**members)
+    except ValidationError as error:
+        raise InvalidEventError(_first_reason(error)) from None
 
 
 def parse_event(given: "Event | dict[str, Any]") -> tuple[str, dict[str, Any]]:

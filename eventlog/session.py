@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -68,6 +69,7 @@ class Session:
         self._mutex = threading.RLock()
         self._poisoned = False
         self._states: dict[Projection[Any], Any] = {}
+        self._in_doubt = False
         self._forget()
         self._states[MESSAGES] = MESSAGES.initial()
 
@@ -83,12 +85,16 @@ class Session:
     ) -> RecordedEvent:
         """Append one event or plain OpenAI message, and return it as recorded.
 
-        When this returns, the event is as durable as `durability` says; when it raises, nothing
-        was appended, unless it is an AppendError whose outcome is "unknown".
-        `expected_version`: append only if the session is still at this version (0: still empty).
+        When this returns, the event is as durable as `durability` says: "fsync", on the disk, or
+        "os", safe from the death of this process but not from a power cut. When it raises an error
+        of ours, nothing was appended, unless that is an AppendError whose outcome is "unknown"; an
+        interrupt may come just before or just after it was, and a retry by key tells.
+        `expected_version`: append only if the session is still at this version.
         `key`: an event with this key is appended once; again with the same payload, the stored one
-        is returned. Raises InvalidEventError, WrongExpectedVersionError, IdempotencyConflictError,
-        AppendError, LogPoisonedError, SessionNotFoundError, BackendLockedError.
+        is returned. Members of a message that we have no name for are kept in its `extra`.
+        Raises InvalidEventError, WrongExpectedVersionError, IdempotencyConflictError, AppendError,
+        LogPoisonedError, SessionNotFoundError, UnsupportedFormatError, BackendLockedError,
+        BackendUnavailableError.
         """
         return self.append_many(
             [event], expected_version=expected_version, key=key, durability=durability
@@ -112,14 +118,17 @@ class Session:
         return self._append(drafts, expected_version, key, durability)
 
     def begin(self) -> None:
-        """Write the session's first event. Raises WrongExpectedVersionError if it has any."""
+        """Write the session's first event, as a store does for a new one.
+
+        Raises WrongExpectedVersionError if it has any.
+        """
         self._append([], 0, None, "fsync", create=True)
 
     def set_title(self, title: str) -> RecordedEvent:
-        """Give the session a title; the last one set counts."""
-        from eventlog.events import TitleSet  # noqa: PLC0415
+        """Give the session a title of 1 to 500 characters; the last one set counts."""
+        from eventlog.events import TitleSet, make_event  # noqa: PLC0415
 
-        return self.append(TitleSet(title=title))
+        return self.append(make_event(TitleSet, title=title))
 
     # What the events add up to.
 
@@ -129,7 +138,8 @@ class Session:
         Always a valid request for an OpenAI-compatible API (projections/messages.py has the
         rules); `limit` is the most messages wanted. The dicts are the caller's own.
         """
-        return view(self.project(MESSAGES), limit)
+        with self._mutex:
+            return view(self.project(MESSAGES), limit)
 
     def request(self, limit: int | None = None) -> Request:
         """Return messages(limit) together with what proves it."""
@@ -141,12 +151,13 @@ class Session:
 
     def last_messages(self, count: int) -> list[tuple[int, Message]]:
         """Return the newest messages as they were recorded, oldest first, each with its `seq`."""
-        return last_messages(self.project(MESSAGES), count)
+        with self._mutex:
+            return last_messages(self.project(MESSAGES), count)
 
     def project(self, projection: Projection[S]) -> S:
         """Return a projection's state at the session's end; it is folded on from call to call.
 
-        The state is the session's: look at it, do not change it.
+        The state is the session's: look at it, do not change it; another thread's call folds it on.
         """
         with self._mutex:
             self._remember(projection)
@@ -162,16 +173,21 @@ class Session:
     @property
     def summary(self) -> Summary:
         """The session's row in a list."""
-        return self.project(SUMMARY)
+        with self._mutex:
+            return copy(self.project(SUMMARY))
 
     @property
     def usage(self) -> Usage:
         """Model calls and tokens so far."""
-        return self.project(USAGE)
+        with self._mutex:
+            return deepcopy(self.project(USAGE))
 
     @property
     def version(self) -> int:
-        """The `seq` of the last event that this handle has seen; 0 before the first."""
+        """The `seq` of the last event that this handle has seen; 0 before the first.
+
+        It is what `expected_version` is for: it does not look for news, as messages() does.
+        """
         with self._mutex:
             if self._mark == START:
                 self._catch_up(self._read)
@@ -208,7 +224,8 @@ class Session:
         """Give the events after `after` and then each new one as it lands, whoever appends it.
 
         It looks every `poll` seconds and ends once nothing new came for `timeout` seconds; None:
-        never. A log that is replaced meanwhile is taken up where it was left.
+        never. A log that is replaced meanwhile is taken up where it was left; one that is deleted
+        raises SessionNotFoundError.
         """
         chain, mark = Chain(self.id), START
         news = time.monotonic()
@@ -234,15 +251,14 @@ class Session:
     def _remember(self, projection: Projection[Any]) -> None:
         """Keep a projection folded from now on, which means to read the log from its start."""
         if projection not in self._states:
+            self._in_doubt = True  # first: an interrupt must not leave it remembered and not folded
             self._states[projection] = projection.initial()
-            self._in_doubt = self._mark != START
 
     def _forget(self) -> None:
         """Throw away all that is remembered; the next look reads the log from its start."""
         self._chain = Chain(self.id)
         self._mark = START
         self._rest = b""
-        self._in_doubt = False
         self._states = {projection: projection.initial() for projection in self._states}
 
     def _catch_up(self, read: Read) -> None:

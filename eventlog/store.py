@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
 
@@ -40,7 +40,7 @@ SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session in a list. `problem` says why it could not be read; its summary is then empty."""
+    """A session in a list. `problem` says why it could not be read; its title is then "?"."""
 
     id: str
     summary: Summary
@@ -49,7 +49,10 @@ class SessionRow:
 
 
 class Store:
-    """All sessions of one backend. A context manager; closing it is not needed for durability."""
+    """All sessions of one backend. A context manager; closing it is not needed for durability.
+
+    `clock` gives the time as lines have it, `new_id` an id for a session that is given none.
+    """
 
     def __init__(
         self,
@@ -81,7 +84,10 @@ class Store:
         return session
 
     def get_or_create(self, session_id: str | None = None) -> Session:
-        """Open the session with this id, or begin it; without an id, begin a new one."""
+        """Open the session with this id, or begin it; without an id, begin a new one.
+
+        Raises what `open` and `create` do.
+        """
         if session_id is None:
             return self.create()
         try:
@@ -127,7 +133,10 @@ class Store:
         raise SessionNotFoundError(prefix)
 
     def delete(self, session_id: str) -> None:
-        """Move a session to the store's bin. Raises SessionNotFoundError."""
+        """Move a session to the store's bin.
+
+        Raises SessionNotFoundError, InvalidSessionIdError, BackendLockedError.
+        """
         self._check_id(session_id)
         self.backend.delete(session_id)
 
@@ -173,7 +182,9 @@ def open_store(
 ) -> Store:
     """Open the store at a path or URL; nothing is made before the first session is.
 
-    Without one: EVENTLOG_STORE, else SESSION_DIR, else ./data/sessions.
+    A path or `file://` URL names a folder of JSONL files; `memory://` keeps the logs in this
+    process. Without one: EVENTLOG_STORE, else SESSION_DIR, else ./data/sessions. Raises
+    BackendUnavailableError for another scheme.
     """
     return Store(open_backend(where if where is not None else default_place(environ)))
 
@@ -185,7 +196,13 @@ def default_place(environ: Mapping[str, str]) -> str:
 
 def utc_now() -> str:
     """Return the time as a line has it: UTC, RFC 3339, microseconds."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+    second, microsecond = divmod(time.time_ns() // 1000, 1_000_000)
+    return f"{_to_the_second(second)}.{microsecond:06d}Z"
+
+
+@lru_cache(maxsize=2)
+def _to_the_second(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def new_session_id() -> str:

@@ -20,6 +20,8 @@ from eventlog.session import Session
 CHECKPOINT_SECONDS = 0.5
 """The shortest time between two records of a reply that still streams."""
 
+_OF_THE_CONNECTION = frozenset(("extra_headers", "extra_query", "timeout"))  # may hold keys
+
 
 def take_turn(
     session: Session,
@@ -59,7 +61,7 @@ def take_turn(
         failed = events.ModelFailed(
             call=call, reason=error.reason, retryable=error.retryable, status=error.status
         )
-        said = [_interrupted(reply, call)] if reply.text or reply.reasoning else []
+        said = [_interrupted(reply, call)] if _has_begun(reply) else []
         session.append_many([*said, failed])
         raise
     except BaseException:
@@ -85,7 +87,7 @@ def _record_call(
         events.ModelCalled(
             model=name,
             provider=model.provider.name,
-            parameters=parameters,
+            parameters={n: p for n, p in parameters.items() if n not in _OF_THE_CONNECTION},
             version=request.version,
             head=request.head,
             limit=limit,
@@ -105,6 +107,10 @@ def _whole(reply: Reply, call: int) -> Message:
     if calls:
         said["tool_calls"] = calls
     return said | _facts(reply, call)
+
+
+def _has_begun(reply: Reply) -> bool:
+    return bool(reply.text or reply.reasoning or reply.tool_calls)
 
 
 def _interrupted(reply: Reply, call: int) -> Message:

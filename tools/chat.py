@@ -5,6 +5,7 @@ that one work. The keyboard is console.py's, the slash commands are slash.py's.
 """
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 PROMPT = "you> "
 THINKING = "(thinking …)"
+_MADE_UP = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 RECALLED = 6  # messages shown when a session is taken up again
 LONGEST_TITLE = 500  # as in the event
 
@@ -238,12 +240,23 @@ def _open(store: "Store", session_id: str | None, *, latest: bool) -> "tuple[Ses
         if rows:
             return store.open(rows[0].id), False
         click.echo("No session to continue yet: beginning one.", err=True)
-    if session_id is not None:
-        try:
-            return store.open(store.find(session_id)), False
-        except SessionNotFoundError:
-            return store.create(session_id), True
-    return store.create(), True
+    if session_id is None:
+        return store.create(), True
+    try:
+        return store.open(_whole_id(store, session_id)), False
+    except SessionNotFoundError:
+        return store.create(session_id), True
+
+
+def _whole_id(store: "Store", session_id: str) -> str:
+    """Complete the beginning of an id that was made up by us; one that a person chose is whole.
+
+    Whoever asks for "demo" where only "demo2" is there wants to begin "demo".
+    """
+    if session_id in (ids := store.ids()):
+        return session_id
+    fits = [name for name in ids if name.startswith(session_id) and _MADE_UP.fullmatch(name)]
+    return store.find(session_id) if fits else session_id
 
 
 def _piped() -> Iterator[str]:

@@ -26,7 +26,7 @@ def command(
     """Show the messages of SESSION, on the branch that its head is on.
 
     SESSION is an id or as much of its beginning as fits only one. With --events every recorded
-    event is shown, in order; with --json too, a line each as it is in the log.
+    event is shown, in order; with --json too, a line each with the log's own members.
     """
     store = open_place(place)
     opened = store.open(store.find(session))

@@ -6,7 +6,6 @@ A backend knows lines and their order. None of them knows a hash, an event or a 
 import os
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from eventlog.backend import Backend
 from eventlog.errors import BackendUnavailableError
@@ -38,6 +37,8 @@ def _open_jsonl(path: Path) -> Backend:
 
 
 def _open_file_url(url: str) -> Backend:
+    from urllib.parse import unquote, urlsplit  # noqa: PLC0415 - a path needs no URL's parser
+
     return _open_jsonl(Path(unquote(urlsplit(url).path)))
 
 

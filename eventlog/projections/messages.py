@@ -283,7 +283,7 @@ def _calls(calls: list[Message]) -> list[Message]:
 
 def _call(call: Message) -> Message:
     function = call["function"]
-    arguments = function["arguments"]
+    arguments = function["arguments"] or "{}"  # many models say nothing for no arguments
     if not codec.is_json(arguments):
         arguments = codec.dump_json({"invalid_arguments": arguments})
     return {

@@ -52,10 +52,18 @@ def test_files_that_are_no_sessions_are_not_listed(tmp_path: Path) -> None:
     for name in ("a b.jsonl", ".jsonl", ".x.jsonl", "x.json", "x.jsonl.bak", "x"):
         (tmp_path / name).write_text("{}\n")
     (tmp_path / "folder.jsonl").mkdir()
-    (tmp_path / "link.jsonl").symlink_to("real.jsonl")
-    os.mkfifo(tmp_path / "pipe.jsonl")
     assert open_store(tmp_path).ids() == ["real"]
     assert [row.id for row in open_store(tmp_path).list()] == ["real"]
+
+
+def test_what_lies_in_the_place_of_a_log_is_listed_as_unreadable(tmp_path: Path) -> None:
+    begin(tmp_path, session_id="real")
+    (tmp_path / "link.jsonl").symlink_to("real.jsonl")
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    problems = {row.id: row.problem for row in open_store(tmp_path).list()}
+    assert problems.pop("real") is None
+    assert set(problems) == {"link", "pipe"}
+    assert all(problems.values())
 
 
 def test_a_new_id_is_a_uuid_of_version_7_with_the_time_in_front() -> None:

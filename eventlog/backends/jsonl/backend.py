@@ -45,8 +45,11 @@ class JsonlBackend:
 
     def ids(self) -> list[str]:
         """Return the ids of all sessions, sorted: the names of the files."""
-        names = self.folder.names()
-        return sorted(n.removesuffix(SUFFIX) for n in names if n.endswith(SUFFIX) and n[0] != ".")
+        try:
+            names = [n for n in self.folder.names() if n.endswith(SUFFIX) and n[0] != "."]
+        except OSError as error:
+            raise BackendUnavailableError(f"cannot look into {self.folder.path}: {error}") from error
+        return sorted(name.removesuffix(SUFFIX) for name in names)
 
     def stat(self, session_id: str) -> Stat:
         """Look at one log without reading it."""

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from io import FileIO
+from itertools import tee
 from pathlib import Path
 
 if sys.platform == "win32":
@@ -28,6 +29,7 @@ READ = os.O_RDONLY | _SAFE
 APPEND = os.O_RDWR | os.O_APPEND | _SAFE
 CREATE = APPEND | os.O_CREAT | os.O_EXCL
 _OWN_READER, _OWN_WRITER = partial(FileIO, mode="rb"), partial(FileIO, mode="r+b")
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _COMMON
 _LOCK = os.O_RDWR | os.O_CREAT | _COMMON | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -39,16 +41,16 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()  # the process may change its folder
-        self._fd: int | None = None
+        self._fds: list[int] = []  # of the folder itself, once it is open
         self._opener: Callable[[str, int], int] | None = None
-        self._closer: weakref.finalize[[int], Folder] | None = None
+        weakref.finalize(self, _close_all, self._fds)
 
     def make(self) -> None:
         """Make the folder with its parents, each synced into the one above; fine if it is there."""
         missing = [p for p in (self.path, *self.path.parents) if not p.exists()]
         for path in reversed(missing):
             path.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
-            _sync_path(path.parent)
+            _sync_folder(path.parent)
 
     def make_inside(self, name: str) -> None:
         """Make a folder inside this one; fine if it is there."""
@@ -128,11 +130,7 @@ class Folder:
         if name == ".":
             os.fsync(self._descriptor())
             return
-        fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | _COMMON, dir_fd=self._dir_fd())
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        _sync_folder(name, self._dir_fd())
 
     def truncate(self, file: FileIO, size: int) -> None:
         """Cut an open file off at `size` bytes."""
@@ -166,25 +164,22 @@ class Folder:
         os.unlink(self._at(name), dir_fd=self._dir_fd())
 
     def names(self, inside: str = ".") -> Iterator[str]:
-        """Give the name of every regular file here, or in a folder inside this one."""
+        """Give every name here, or in a folder inside this one, but those of folders."""
         try:
             with os.scandir(self.path / inside) as entries:
-                yield from (e.name for e in entries if e.is_file(follow_symlinks=False))
+                yield from (e.name for e in entries if not e.is_dir(follow_symlinks=False))
         except FileNotFoundError:
             return
 
     def close(self) -> None:
         """Close the folder; a later use opens it again."""
-        if self._closer is not None:
-            self._closer()
-        self._fd = self._closer = self._opener = None
+        self._opener = None
+        _close_all(self._fds)
 
     def _descriptor(self) -> int:
-        if self._fd is None:
-            fd = os.open(self.path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _COMMON)
-            self._closer = weakref.finalize(self, os.close, fd)
-            self._fd = fd
-        return self._fd
+        if not self._fds:  # in one C call, as in open()
+            self._fds.extend(map(os.open, (self.path,), (_FOLDER,)))
+        return self._fds[0]
 
     def _dir_fd(self) -> int | None:
         return self._descriptor() if _BY_DESCRIPTOR else None
@@ -206,11 +201,19 @@ def lock_holder(file: FileIO) -> str | None:
     return f"process {pids[0]}, {name}"
 
 
-def _sync_path(path: Path) -> None:
+def _close_all(descriptors: list[int]) -> None:
+    while descriptors:
+        next(map(os.close, map(descriptors.pop, (0,))))  # in one C call, as in open()
+
+
+def _sync_folder(path: Path | str, inside: int | None = None) -> None:
+    """Open a folder, sync and close it, all in one C call, as in open()."""
     if sys.platform == "win32":
         return
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _COMMON)
+    opened, same = tee(map(partial(os.open, dir_fd=inside), (path,), (_FOLDER,)))
     try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+        next(zip(map(os.fsync, opened), map(os.close, same), strict=False))
+    except BaseException:
+        for fd in same:
+            os.close(fd)
+        raise

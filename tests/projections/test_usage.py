@@ -1,0 +1,76 @@
+"""What the model calls of a session used."""
+
+from typing import Any
+
+import pytest
+
+from eventlog.projection import fold
+from eventlog.projections.usage import USAGE, Tokens, Usage
+from tests.projections.building import Fact, assistant, called, moved, record, user
+
+
+def usage(*facts: Fact) -> Usage:
+    return fold(USAGE, record(*facts))
+
+
+def replied(call: int | None = None, prompt: Any = 10, completion: Any = 3, **more: Any) -> Fact:
+    used = {"prompt_tokens": prompt, "completion_tokens": completion, **more}
+    return assistant("a", usage=used, **({"call": call} if call else {}))
+
+
+def failed(call: int) -> Fact:
+    return "model.failed", {"call": call, "reason": "429", "retryable": True}
+
+
+def test_nothing_called_is_nothing_used() -> None:
+    assert usage(user("a"), assistant("b")).total == Tokens()
+
+
+def test_tokens_count_for_the_model_that_was_called() -> None:
+    assert usage(called("m"), replied(1)).models == {
+        "m": Tokens(calls=1, prompt_tokens=10, completion_tokens=3)
+    }
+
+
+def test_details_are_counted() -> None:
+    details = {
+        "prompt_tokens_details": {"cached_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 2},
+    }
+    total = usage(called(), replied(1, **details)).total
+    assert (total.cached_tokens, total.reasoning_tokens) == (4, 2)
+
+
+def test_models_are_counted_apart_and_summed() -> None:
+    used = usage(called("a"), called("b"), replied(1), replied(2), called("a"), replied(5))
+    assert [(name, t.prompt_tokens) for name, t in used.models.items()] == [("a", 20), ("b", 10)]
+    assert used.total == Tokens(calls=3, prompt_tokens=30, completion_tokens=9)
+
+
+def test_the_name_that_was_asked_for_counts_and_not_the_one_that_answered() -> None:
+    assert list(usage(called("alias"), replied(1, model="alias-2026")).models) == ["alias"]
+
+
+def test_a_reply_of_an_unknown_call_counts_for_the_model_it_names() -> None:
+    used = usage(assistant("a", model="m", usage={"prompt_tokens": 1}), replied(99))
+    assert {name: t.prompt_tokens for name, t in used.models.items()} == {"m": 1, "unknown": 10}
+
+
+def test_a_failed_call_is_counted_with_what_it_used() -> None:
+    total = usage(called(), replied(1), failed(1)).total
+    assert total == Tokens(calls=1, failed=1, prompt_tokens=10, completion_tokens=3)
+
+
+def test_what_was_spent_on_another_branch_was_spent() -> None:
+    assert usage(user("a"), called(), replied(2), moved(1)).total.prompt_tokens == 10
+
+
+def test_a_summary_by_a_model_is_counted() -> None:
+    data = {"text": "s", "through": 1, "model": "m", "usage": {"completion_tokens": 7}}
+    assert usage(user("a"), ("context.summarized", data)).models["m"].completion_tokens == 7
+
+
+@pytest.mark.parametrize("odd", [None, "12", 1.5, {}, []])
+def test_a_count_that_is_no_number_counts_nothing(odd: Any) -> None:
+    odd_details = {"prompt_tokens_details": odd, "completion_tokens_details": odd}
+    assert usage(replied(None, odd, odd, **odd_details)).total == Tokens()
