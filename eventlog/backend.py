@@ -54,6 +54,14 @@ class Stat(NamedTuple):
     changed: float
 
 
+class Archive(NamedTuple):
+    """A log as it was before it was replaced: its name, generation, and size in bytes as kept."""
+
+    name: str
+    generation: int
+    size: int
+
+
 class Writer(Protocol):
     """The right to append to one session's log, while it is held."""
 
@@ -91,6 +99,14 @@ class Rewriter(Protocol):
         """
         ...
 
+    def pack_archives(self) -> None:
+        """Compress the session's archives, where the backend can; each stays readable throughout."""
+        ...
+
+    def drop_archive(self, name: str) -> None:
+        """Remove one of the session's archives for good."""
+        ...
+
 
 class Backend(Protocol):
     """Where logs are kept. Safe for several threads, and for several processes where `shared`."""
@@ -124,6 +140,14 @@ class Backend(Protocol):
         apart. With `create`, a log that is not there is begun. Raises SessionNotFoundError,
         BackendLockedError after a bounded wait, BackendUnavailableError.
         """
+        ...
+
+    def archives(self, session_id: str) -> list[Archive]:
+        """Return a session's archives, the newest first."""
+        ...
+
+    def read_archive(self, name: str) -> Iterator[bytes]:
+        """Give the lines of one archive."""
         ...
 
     def copies(self, session_id: str) -> Iterator[Iterator[bytes]]:

@@ -81,7 +81,7 @@ class InvalidEventError(EventLogError):
     """What was to be appended cannot be an event; no byte was written."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"not an event: {reason}")
+        super().__init__(f"cannot append: {reason}")
         self.reason = reason
 
 
@@ -149,14 +149,17 @@ class ModelError(EventLogError):
     """A model call failed. No text, repr or traceback of it holds the API key.
 
     `retryable` says whether the same call may well succeed later; `status` is the HTTP status,
-    None when there was no answer.
+    None when there was no answer; `too_long` whether the conversation did not fit the context.
     """
 
-    def __init__(self, reason: str, *, retryable: bool, status: int | None = None) -> None:
+    def __init__(
+        self, reason: str, *, retryable: bool, status: int | None = None, too_long: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retryable = retryable
         self.status = status
+        self.too_long = too_long
 
 
 class BackendError(EventLogError):

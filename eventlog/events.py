@@ -179,6 +179,14 @@ class ContextSummarized(Event):
     usage: dict[str, Any] | None = None
 
 
+class SummaryDropped(Event):
+    """The summary recorded as event `summary` counts no more: the model sees the messages again."""
+
+    type: ClassVar[str] = "summary.dropped"
+
+    summary: int = Field(ge=1)
+
+
 class ContentErased(Event):
     """The content of the events in `seqs` is to be gone: every view says so in its place."""
 
@@ -231,6 +239,7 @@ KINDS: tuple[type[Event], ...] = (
     MetadataSet,
     HeadMoved,
     ContextSummarized,
+    SummaryDropped,
     ContentErased,
     SessionForked,
     LogRepaired,

@@ -123,7 +123,8 @@ def _explain_status(error: "openai.APIStatusError", provider: Provider) -> Model
     else:
         reason = _status_reason(error, provider)
     retryable = _may_pass(status) and not _is_context(error) and not _is_out_of_credit(error)
-    return ModelError(reason, retryable=retryable, status=status)
+    too_long = _is_context(error)
+    return ModelError(reason, retryable=retryable, status=status, too_long=too_long)
 
 
 def _status_reason(error: "openai.APIStatusError", provider: Provider) -> str:
@@ -150,7 +151,7 @@ def _status_reason(error: "openai.APIStatusError", provider: Provider) -> str:
 def _explain_reported(error: "openai.APIError", provider: Provider) -> ModelError:
     """Explain an error that came as an event in the middle of the stream."""
     if _is_context(error):
-        return ModelError(_too_long(error, provider), retryable=False)
+        return ModelError(_too_long(error, provider), retryable=False, too_long=True)
     code = str(error.code or "")  # some versions of the client leave a number as it came
     retryable = _may_pass(int(code)) if code.isdecimal() else not _is_out_of_credit(error)
     reason = f"the provider broke off in the middle of the reply{_said(error, provider)}"

@@ -10,6 +10,7 @@ kept is the backend's.
 import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import chain
@@ -145,8 +146,9 @@ def _own_copies(backend: Backend, session_id: str) -> Iterator[bytes]:
     """Give every line that the archives hold, and what the quarantines do."""
     for line in chain.from_iterable(backend.copies(session_id)):
         yield line
-        if (aside := codec.load_json(line)) and isinstance(aside, dict) and "base64" in aside:
-            yield b64decode(aside["base64"])
+        if line.startswith(_ASIDE_START) and (aside := codec.load_json(line)):
+            with suppress(KeyError, TypeError, ValueError):  # a quarantine may be damaged too
+                yield b64decode(aside["base64"])
 
 
 def _new_lines(
@@ -160,7 +162,7 @@ def _new_lines(
         if event["seq"] > 1:
             line, prev = codec.reseal(old, prev)
             yield line
-    seq = max([walk.tip.seq, *(last for _, last in plan.lost)]) + 1
+    seq = max([1, walk.tip.seq, *(last for _, last in plan.lost)]) + 1
     yield codec.seal(_note(plan, quarantine), seq, utc_now(), prev)[0]
 
 
@@ -230,6 +232,9 @@ def _plan(walk: Walk, session_id: str) -> Plan:
         restored=walk.restored,
         salvaged=sum(len(piece.seqs) for piece in walk.pieces),
     )
+
+
+_ASIDE_START = b'{"offset":'
 
 
 def _aside(piece: Aside) -> bytes:

@@ -7,7 +7,6 @@ backend only by its protocol.
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from copy import copy, deepcopy
@@ -20,8 +19,9 @@ from eventlog.chain import Chain, Health, Place
 from eventlog.errors import (
     AppendError,
     BackendConflictError,
-    CorruptLogError,
+    BackendUnavailableError,
     IdempotencyConflictError,
+    InvalidEventError,
     LogPoisonedError,
     WrongExpectedVersionError,
 )
@@ -29,7 +29,9 @@ from eventlog.projection import Projection, fold
 from eventlog.projections.keys import KEYS
 from eventlog.projections.messages import MESSAGES, RULES, Message, last_messages, view
 from eventlog.projections.summary import SUMMARY, Summary
+from eventlog.projections.tree import branches
 from eventlog.projections.usage import USAGE, Usage
+from eventlog.reading import feed, follow_events, read_events
 from eventlog.record import RecordedEvent
 
 if TYPE_CHECKING:
@@ -130,6 +132,20 @@ class Session:
 
         return self.append(make_event(TitleSet, title=title))
 
+    def move_head(self, to: int, *, reason: str | None = None) -> RecordedEvent:
+        """Let the next message follow message `to`, not the last one; 0 means the beginning.
+
+        An event, so nothing is lost: the messages after `to` stay, on a branch of their own. Raises
+        InvalidEventError if event `to` is no message.
+        """
+        from eventlog.events import HeadMoved  # noqa: PLC0415
+
+        with self._mutex:
+            if to and self.project(MESSAGES).find(to) is None:
+                raise InvalidEventError(f"event {to} of session {self.id} is no message")
+            members = {"to": to} if reason is None else {"to": to, "reason": reason}
+            return self.append(HeadMoved(**members))
+
     # What the events add up to.
 
     def messages(self, limit: int | None = None) -> list[Message]:
@@ -153,6 +169,17 @@ class Session:
         """Return the newest messages as they were recorded, oldest first, each with its `seq`."""
         with self._mutex:
             return last_messages(self.project(MESSAGES), count)
+
+    def branches(self) -> list[list[int]]:
+        """Return each branch as the `seq`s of its messages, from the first to the last."""
+        with self._mutex:
+            return branches(self.project(MESSAGES))
+
+    @property
+    def head(self) -> int:
+        """The `seq` of the message that the next one follows; 0 at the beginning."""
+        with self._mutex:
+            return self.project(MESSAGES).head_seq
 
     def project(self, projection: Projection[S]) -> S:
         """Return a projection's state at the session's end; it is folded on from call to call.
@@ -208,15 +235,7 @@ class Session:
         Damaged lines are passed over and told by `health`; with `strict` the first of them raises
         CorruptLogError. Raises SessionNotFoundError, UnsupportedFormatError.
         """
-        chain, rest = Chain(self.id), b""
-        for block in self._read(START):
-            yield from (event for event in _feed(chain, block) if event["seq"] > after)
-            rest = block.rest
-            if strict:
-                _check(chain.health(rest), self.id)
-        yield from (event for event in chain.settle() if event["seq"] > after)
-        if strict:
-            _check(chain.health(rest), self.id)
+        return read_events(self._backend, self.id, after, strict=strict)
 
     def follow(
         self, after: int = 0, *, poll: float = 0.1, timeout: float | None = None
@@ -227,21 +246,7 @@ class Session:
         never. A log that is replaced meanwhile is taken up where it was left; one that is deleted
         raises SessionNotFoundError.
         """
-        chain, mark = Chain(self.id), START
-        news = time.monotonic()
-        while True:
-            for block in self._read(mark):
-                if block.start != mark.position:
-                    chain = Chain(self.id)
-                mark = block.end
-                for event in [*_feed(chain, block), *chain.settle()]:
-                    if event["seq"] > after:
-                        after = event["seq"]
-                        news = time.monotonic()
-                        yield event
-            if timeout is not None and time.monotonic() - news >= timeout:
-                return
-            time.sleep(poll)
+        return follow_events(self._backend, self.id, after, poll=poll, timeout=timeout)
 
     # How it stays true.
 
@@ -272,7 +277,7 @@ class Session:
         for block in read(self._mark):
             if block.start != self._mark.position:
                 self._forget()
-            self._fold(_feed(self._chain, block))
+            self._fold(feed(self._chain, block))
             self._mark, self._rest = block.end, block.rest
         self._fold(self._chain.settle())
         self._in_doubt = False
@@ -326,7 +331,8 @@ class Session:
         appended = [codec.parse(line) for line in lines[len(lines) - len(drafts) :]]
         end = self._store(writer, lines, durability)
         if self._rest:
-            self._catch_up(writer.read)
+            with suppress(BackendUnavailableError):  # it is stored; the next look reads anew
+                self._catch_up(writer.read)
         else:
             self._in_doubt = True
             self._fold(self._chain.extend(lines, events))
@@ -374,18 +380,3 @@ def _drafts(events: Iterable["Event | Message"], key: str | None) -> list[codec.
         kind, data = parse_event(event)
         drafts.append(codec.encode(kind, data, key=None if drafts else key))
     return drafts
-
-
-def _feed(chain: Chain, block: Block) -> list[RecordedEvent]:
-    if block.skipped:
-        chain.skip(block.skipped)
-    return chain.feed(block.lines) if block.lines else []
-
-
-def _check(health: Health, session_id: str) -> None:
-    if not health.ok:
-        worst = next((d for d in health.where if d.kind != "torn"), None)
-        if worst is None:
-            last = health.where[-1]
-            raise CorruptLogError(session_id, last.line, last.offset, "damage lies beyond here")
-        raise CorruptLogError(session_id, worst.line, worst.offset, worst.reason)

@@ -27,6 +27,7 @@ from eventlog.errors import (
 )
 from eventlog.projection import fold
 from eventlog.projections.summary import SUMMARY, Summary
+from eventlog.reading import feed
 from eventlog.record import FORMAT
 from eventlog.session import Session
 from eventlog.version import __version__
@@ -164,9 +165,7 @@ class Store:
     def _row(self, session_id: str) -> SessionRow:
         chain, summary, rest = Chain(session_id), Summary(), b""
         for block in self.backend.read(session_id, START):
-            if block.skipped:
-                chain.skip(block.skipped)
-            summary = fold(SUMMARY, chain.feed(block.lines), summary)
+            summary = fold(SUMMARY, feed(chain, block), summary)
             rest = block.rest
         summary = fold(SUMMARY, chain.settle(), summary)
         return SessionRow(session_id, summary, chain.health(rest))

@@ -5,13 +5,15 @@ line covers the one before it, a log that still has that hash at that place stil
 up to it, unchanged; also a cut-off end, which a log alone cannot know of, is seen so.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from eventlog import codec
 from eventlog.backend import START
 from eventlog.chain import Chain, Health
 from eventlog.errors import EventLogError
+from eventlog.reading import feed, size_of
 from eventlog.store import Progress, Store
 
 
@@ -45,14 +47,12 @@ def verify(store: Store, session_id: str, progress: Progress = lambda _: None) -
     chain, rest, count = Chain(session_id), b"", 0
     header: dict[str, Any] = {}
     for block in store.backend.read(session_id, START):
-        if block.skipped:
-            chain.skip(block.skipped)
-        events = chain.feed(block.lines)
+        events = feed(chain, block)
         if events and events[0]["seq"] == 1:
             header = events[0]["data"]
         count += len(events)
         rest = block.rest
-        progress(sum(map(len, block.lines)) + len(block.lines) + block.skipped + len(rest))
+        progress(size_of(block))
     count += len(chain.settle())
     health = chain.health(rest)
     head = Head(
@@ -69,9 +69,12 @@ def verify(store: Store, session_id: str, progress: Progress = lambda _: None) -
 def parse_head(text: str) -> Head:
     """Read a head as `eventlog verify --head` prints it. Raises EventLogError if it is none."""
     try:
-        return Head(**codec.load_json(text))
+        head = Head(**codec.load_json(text))
     except TypeError:
-        raise EventLogError("that is no head: give what `eventlog verify --head` printed") from None
+        head = None
+    if head is None or list(map(type, asdict(head).values())) != [str, str, int, int, str, int]:
+        raise EventLogError("that is no head: give what `eventlog verify --head` printed")
+    return head
 
 
 def compare(store: Store, head: Head) -> str | None:
@@ -81,25 +84,35 @@ def compare(store: Store, head: Head) -> str | None:
     Raises SessionNotFoundError.
     """
     now = verify(store, head.session)
-    if now.head.salt != head.salt:
+    if head.version < 1:
+        return None
+    if now.head.salt != head.salt and now.head.salt:  # without one, its first line is lost
         return "this is another log under the same name"
     if now.head.generation > head.generation:
         return _compare_archive(store, head)
     if now.head.version < head.version:
         return f"it ended at event {head.version} then, and ends at event {now.head.version} now"
-    events = store.open(head.session).events(head.version - 1)
-    if next(events)["hash"] != head.hash:
+    event = next(store.open(head.session).events(head.version - 1), None)
+    if event is None or event["hash"] != head.hash:
         return f"event {head.version} is not what it was"
     damaged = any(d.kind != "torn" and d.offset < head.bytes for d in now.health.where)
     return "events before it are damaged: eventlog verify tells which" if damaged else None
 
 
 def _compare_archive(store: Store, head: Head) -> str | None:
-    for lines in store.backend.copies(head.session):
-        events = map(codec.decode, lines)
-        if any(e and (e["seq"], e["hash"]) == (head.version, head.hash) for e in events):
-            return None
+    if any(_holds(lines, head) for lines in store.backend.copies(head.session)):
+        return None
     return (
         f"it was rewritten since (generation {head.generation} then), "
-        "and no archive holds what it was"
+        "and no archive holds all that it was"
     )
+
+
+def _holds(lines: Iterator[bytes], head: Head) -> bool:
+    """Whether an archive holds what the head proves, with nothing damaged before it."""
+    chain = Chain(head.session)
+    for line in lines:
+        for event in chain.feed([line]):
+            if event["seq"] >= head.version:
+                return event["hash"] == head.hash and chain.health().ok
+    return False

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eventlog.errors import AppendError, EventLogError, ModelError, SessionNotFoundError
+from eventlog.errors import (
+    AppendError,
+    EventLogError,
+    InvalidEventError,
+    ModelError,
+    SessionNotFoundError,
+)
 
 from .main import exit_code
 from .options import complete_session, open_place, store_option
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
 PROMPT = "you> "
 THINKING = "(thinking …)"
 _MADE_UP = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+KEEP = 6  # messages that stay when the older ones are summed up
 RECALLED = 6  # messages shown when a session is taken up again
 LONGEST_TITLE = 500  # as in the event
 
@@ -43,6 +50,9 @@ LONGEST_TITLE = 500  # as in the event
 )
 @click.option("--model", "model_name", metavar="NAME", help="Ask this model of the provider.")
 @click.option("--title", metavar="TEXT", help="Give the session a title.")
+@click.option("--context", type=click.IntRange(min=1), metavar="TOKENS",
+              help="Sum up the older turns once a call used more tokens.")  # fmt: skip
+@click.option("--no-summary", is_flag=True, help="Never sum up by itself, even if nothing fits.")
 @store_option
 def command(
     question: str | None,
@@ -52,12 +62,15 @@ def command(
     instruction: str | None,
     model_name: str | None,
     title: str | None,
+    context: int | None,
+    no_summary: bool,
     place: str | None,
 ) -> int:
     """Talk with a model; every turn is recorded.
 
     Without QUESTION it reads one message after the other, from the terminal or from a pipe; with
-    it, the model is asked once and only its answer is printed.
+    it, the model is asked once and only its answer is printed. When the conversation does not fit
+    the model any more, the older turns are summed up for it, and told so.
 
     The provider is chosen by the environment: OPENAI_API_KEY (with OPENAI_MODEL), OPENAI_BASE_URL
     for any server that speaks the same API, OPENAI_BY_AZURE, MODEL_TYPE=ark with ARK_API_KEY and
@@ -72,7 +85,8 @@ def command(
     provider = choose_provider(os.environ, model=model_name)
     store = open_place(place)
     session, is_new = _open(store, session_id, latest=latest)
-    chat, quiet = Chat(session, Model(provider)), question is not None
+    chat = Chat(store, session, Model(provider), context=0 if no_summary else context)
+    quiet = question is not None
     click.echo(f"{'Created new' if is_new else 'Resuming'} session: {session.id}", err=quiet)
     warn_of_damage(session.id, session.health)
     if title and title.strip():
@@ -87,18 +101,22 @@ def command(
             chat.converse()
     finally:
         chat.model.close()
-    click.echo(f"\nSession saved: {session.id}", err=quiet)
+    click.echo(f"\nSession saved: {chat.session.id}", err=quiet)
     where = f" --store {shlex.quote(place)}" if place else ""
-    click.echo(f"Resume with: eventlog chat --session {session.id}{where}", err=quiet)
+    click.echo(f"Resume with: eventlog chat --session {chat.session.id}{where}", err=quiet)
     return chat.exit_code
 
 
 class Chat:
     """A conversation at a terminal or through a pipe."""
 
-    def __init__(self, session: "Session", model: "Model") -> None:
+    def __init__(
+        self, store: "Store", session: "Session", model: "Model", *, context: int | None = None
+    ) -> None:
+        self.store = store
         self.session = session
         self.model = model
+        self._context = context  # tokens; 0: never sum up by itself
         self.exit_code = 0
         self.leaving = False
         self._interactive = False
@@ -127,10 +145,11 @@ class Chat:
         if message not in self.session.messages():
             self.session.append(message)
 
-    def ask(self, message: str | None, *, mark: str = "[assistant] ") -> None:
+    def ask(self, message: str | None, *, mark: str = "[assistant] ", keep: int = KEEP) -> None:
         """Say one message (None: ask again) and print the reply, or why there is none.
 
-        At a terminal, Ctrl-C and a full disk end this turn and not the chat.
+        At a terminal, Ctrl-C and a full disk end this turn and not the chat. A conversation that
+        does not fit the model's context is summed up but for `keep` messages, and asked again.
         """
         from eventlog.turn import take_turn  # noqa: PLC0415
 
@@ -139,7 +158,10 @@ class Chat:
             reply = take_turn(self.session, self.model, message, say=screen.show)
         except ModelError as error:
             screen.end()
-            self._fail(error)
+            if error.too_long and keep and self._context != 0 and self.summarize(keep):
+                self.ask(None, mark=mark, keep=keep // 3)
+            else:
+                self._fail(error)
         except AppendError as error:
             screen.end()
             if not self._interactive:
@@ -152,6 +174,21 @@ class Chat:
         else:
             screen.show_calls(reply["data"].get("tool_calls") or [])
             screen.end("" if screen.began else f"{mark}(an empty reply)")
+            used = (reply["data"].get("usage") or {}).get("total_tokens", 0)
+            if self._context and used > self._context:
+                self.summarize(keep)
+
+    def summarize(self, keep: int = KEEP) -> bool:
+        """Let the model sum up all but the newest messages; say whether it did."""
+        from eventlog.summarizing import summarize  # noqa: PLC0415
+
+        click.echo("(summing up the older turns for the model …)", err=True)
+        try:
+            summarize(self.session, self.model, keep=keep)
+        except (ModelError, InvalidEventError) as error:
+            self._fail(error)
+            return False
+        return True
 
     def _fail(self, error: EventLogError) -> None:
         click.echo(f"error: {safe(str(error))}", err=True)
@@ -168,7 +205,7 @@ class Chat:
 
         try:
             return run_slash(self, line)
-        except (ModelError, AppendError) as error:
+        except EventLogError as error:
             self._fail(error)
             return True
 

@@ -20,8 +20,14 @@ COMMANDS = {
     "chat": ("eventlog.tools.chat", "Talk with a model; every turn is recorded."),
     "list": ("eventlog.tools.list_", "List the sessions, the last used first."),
     "show": ("eventlog.tools.show", "Show one session: its messages, or its events."),
+    "replay": ("eventlog.tools.replay", "Rebuild a session from its events; prove what was sent."),
+    "tree": ("eventlog.tools.tree", "Draw a session's messages with all their branches."),
+    "rewind": ("eventlog.tools.rewind", "Go back to a message; nothing is lost."),
+    "fork": ("eventlog.tools.fork", "Begin a new session with the same past."),
+    "summarize": ("eventlog.tools.summarize", "Let the model sum up the older turns."),
     "verify": ("eventlog.tools.verify", "Check logs from the first byte to the last."),
     "repair": ("eventlog.tools.repair", "Mend damaged logs; shows what it would do first."),
+    "compact": ("eventlog.tools.compact", "Shrink logs; every view and every word stays."),
     "completion": ("eventlog.tools.completion", "Print the shell's completion script."),
 }
 

@@ -33,7 +33,7 @@ def command(
     warn_of_damage(opened.id, opened.health)
     if timeline:
         for event in deque(opened.events(), limit):
-            click.echo(safe_json(codec.dump_json(event)) if as_json else _event_line(dict(event)))
+            click.echo(safe_json(codec.dump_json(event)) if as_json else event_line(dict(event)))
         return
     messages = opened.last_messages(limit or opened.version)
     if as_json:
@@ -64,7 +64,8 @@ def text_of(content: Any) -> str:
     return content or ""
 
 
-def _event_line(event: dict[str, Any]) -> str:
+def event_line(event: dict[str, Any]) -> str:
+    """Show one event of the timeline on a line."""
     data = codec.dump_json(event["data"])
     short = data if len(data) <= _LONGEST else data[:_LONGEST] + "…"
     return (

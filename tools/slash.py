@@ -28,7 +28,7 @@ def run_slash(chat: "Chat", line: str) -> bool:
 def _help(chat: "Chat", rest: str) -> None:
     del chat, rest
     for name, (_, text) in SLASH.items():
-        click.echo(f"  /{name:<7} {text}")
+        click.echo(f"  /{name:<9} {text}")
     click.echo("  Ctrl-C stops an answer; an empty line or Ctrl-D leaves.")
 
 
@@ -39,15 +39,75 @@ def _title(chat: "Chat", rest: str) -> None:
 
 
 def _retry(chat: "Chat", rest: str) -> None:
-    from eventlog.events import HeadMoved  # noqa: PLC0415
-
     del rest
-    said = [seq for seq, message in chat.session.last_messages(50) if message["role"] == "user"]
-    if not said:
+    _, last = _last_question(chat)
+    if not last:
         click.echo("nothing to ask again yet")
         return
-    chat.session.append(HeadMoved(to=said[-1], reason="retry"))
+    chat.session.move_head(last, reason="retry")
     chat.ask(None)
+
+
+def _edit(chat: "Chat", rest: str) -> None:
+    before, last = _last_question(chat)
+    if not (rest and last):
+        click.echo("say the last message differently: /edit TEXT")
+        return
+    chat.session.move_head(before, reason="edit")
+    chat.ask(rest)
+
+
+def _last_question(chat: "Chat") -> tuple[int, int]:
+    """Return the user's last message, and the one before it; 0 where there is none."""
+    seqs = [0]
+    question = (0, 0)
+    for seq, message in chat.session.last_messages(200):
+        if message["role"] == "user":
+            question = (seqs[-1], seq)
+        seqs.append(seq)
+    return question
+
+
+def _rewind(chat: "Chat", rest: str) -> None:
+    if not rest.isdecimal():
+        click.echo(
+            "go back to a message: /rewind NUMBER; /tree shows the numbers, 0 is the beginning"
+        )
+        return
+    chat.session.move_head(int(rest), reason="rewind")
+    click.echo(f"The next message follows {rest if int(rest) else 'the beginning'}.")
+
+
+def _tree(chat: "Chat", rest: str) -> None:
+    from eventlog.projections.messages import MESSAGES  # noqa: PLC0415
+    from eventlog.projections.tree import nodes  # noqa: PLC0415
+
+    from .tree import drawn  # noqa: PLC0415
+
+    del rest
+    for line in drawn(nodes(chat.session.project(MESSAGES)), chat.session.head):
+        click.echo(line)
+
+
+def _fork(chat: "Chat", rest: str) -> None:
+    from eventlog.branching import fork  # noqa: PLC0415
+
+    if rest and not rest.isdecimal():
+        click.echo("go on in a new session: /fork, or /fork NUMBER; /tree shows the numbers")
+        return
+    origin = chat.session.id
+    chat.session = fork(chat.store, origin, at=int(rest) if rest else None)
+    click.echo(f"Created new session: {chat.session.id}\nSession {origin} stays as it is.")
+
+
+def _summarize(chat: "Chat", rest: str) -> None:
+    from eventlog.summarizing import drop_summary  # noqa: PLC0415
+
+    if rest == "undo":
+        drop_summary(chat.session)
+        click.echo("The model sees the messages again.")
+    else:
+        chat.summarize()
 
 
 def _usage(chat: "Chat", rest: str) -> None:
@@ -85,6 +145,11 @@ SLASH: "dict[str, tuple[Callable[[Chat, str], None], str]]" = {
     "help": (_help, "this list"),
     "title": (_title, "show the session's title, or set it: /title TEXT"),
     "retry": (_retry, "ask the last message again; the first answer stays in the log"),
+    "edit": (_edit, "say the last message differently: /edit TEXT"),
+    "rewind": (_rewind, "go back to a message: /rewind NUMBER; nothing is lost"),
+    "fork": (_fork, "go on in a new session with the same past: /fork, or /fork NUMBER"),
+    "tree": (_tree, "draw the messages with their numbers and branches"),
+    "summarize": (_summarize, "sum up the older turns for the model; /summarize undo"),
     "usage": (_usage, "what the model calls used so far"),
     "model": (_model, "show the model, or ask another of the provider: /model NAME"),
     "quit": (_quit, "leave"),

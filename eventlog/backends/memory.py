@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from eventlog.backend import START, Block, Durability, Mark, Stat
+from eventlog.backend import START, Archive, Block, Durability, Mark, Stat
 from eventlog.errors import BackendConflictError, SessionNotFoundError
 
 _TAIL = 32
@@ -52,6 +52,20 @@ class MemoryBackend:
                 if lines:
                     self._logs[session_id] = lines
                     self._changed[session_id] = time.time()
+
+    def archives(self, session_id: str) -> list[Archive]:
+        """Return a session's archives, the newest first."""
+        kept = self._kept.get(session_id, {})
+        names = [name for name in reversed(kept) if name.startswith("archive.")]
+        return [
+            Archive(f"{session_id}/{name}", int(name.split(".")[1][1:]), sum(map(len, kept[name])))
+            for name in names
+        ]
+
+    def read_archive(self, name: str) -> Iterator[bytes]:
+        """Give the lines of one archive."""
+        session_id, _, kept = name.partition("/")
+        return iter(self._kept[session_id][kept])
 
     def copies(self, session_id: str) -> Iterator[Iterator[bytes]]:
         """Give the lines that were kept of a session."""
@@ -115,8 +129,15 @@ class _MemoryRewriter:
         self._logs[self._session_id] = new
         return name
 
+    def pack_archives(self) -> None:
+        pass
+
+    def drop_archive(self, name: str) -> None:
+        del self._kept[name.partition("/")[2]]
+
     def _keep(self, name: str, lines: list[bytes]) -> str:
-        name = f"{name}.{len(self._kept)}"
+        number = max((int(kept.rpartition(".")[2]) for kept in self._kept), default=0) + 1
+        name = f"{name}.{number}"
         self._kept[name] = lines
         return name
 

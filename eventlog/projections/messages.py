@@ -56,7 +56,7 @@ class Conversation:
         self.parents: dict[int, int] = {}
         self.head = -1
         self.streams: dict[int, int] = {}  # model call -> the node of its partial reply
-        self.summaries: list[tuple[int, str]] = []  # (through, text)
+        self.summaries: list[tuple[int, int, str]] = []  # (its own seq, through, text)
 
     @property
     def head_seq(self) -> int:
@@ -118,7 +118,12 @@ def _head_moved(state: Conversation, event: RecordedEvent) -> None:
 
 
 def _context_summarized(state: Conversation, event: RecordedEvent) -> None:
-    state.summaries.append((event["data"]["through"], event["data"]["text"]))
+    state.summaries.append((event["seq"], event["data"]["through"], event["data"]["text"]))
+
+
+def _summary_dropped(state: Conversation, event: RecordedEvent) -> None:
+    dropped = event["data"]["summary"]
+    state.summaries = [summary for summary in state.summaries if summary[0] != dropped]
 
 
 def _content_erased(state: Conversation, event: RecordedEvent) -> None:
@@ -133,6 +138,7 @@ _APPLY: dict[str, Callable[[Conversation, RecordedEvent], None]] = {
     "reply.streamed": _reply_streamed,
     "head.moved": _head_moved,
     "context.summarized": _context_summarized,
+    "summary.dropped": _summary_dropped,
     "content.erased": _content_erased,
 }
 
@@ -181,7 +187,7 @@ def _opening(state: Conversation, ranges: list[range]) -> tuple[int, list[Messag
 
 def _summary(state: Conversation, ranges: list[range]) -> tuple[int, list[Message]]:
     """Return how many messages of the path the latest summary covers, and what stands for them."""
-    for through, text in reversed(state.summaries):
+    for _, through, text in reversed(state.summaries):
         node = state.find(through)
         if node is not None and any(node in part for part in ranges):
             covered = sum(len(part) for part in ranges if part[-1] < node)

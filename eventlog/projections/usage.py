@@ -25,10 +25,14 @@ class Tokens:
 
 @dataclass(slots=True)
 class Usage:
-    """Counts by model, under the name that was asked for."""
+    """Counts by model, under the name that was asked for.
+
+    `inherited` is what was used before this session was forked off another, which counts it.
+    """
 
     models: dict[str, Tokens] = field(default_factory=dict)
     calls: dict[int, str] = field(default_factory=dict)  # model.called -> model
+    inherited: dict[str, Tokens] = field(default_factory=dict)
 
     @property
     def total(self) -> Tokens:
@@ -55,6 +59,8 @@ def _apply(usage: Usage, event: RecordedEvent) -> Usage:
         usage.of(event["seq"], None).calls += 1
     elif kind == "model.failed":
         usage.of(data.get("call"), None).failed += 1
+    elif kind == "session.forked":
+        usage.inherited, usage.models = usage.models, {}
     elif kind == "context.summarized" and data.get("usage"):
         _count(usage.of(None, data.get("model")), data["usage"])
     return usage

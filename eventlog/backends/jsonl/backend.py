@@ -13,9 +13,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from eventlog.backend import START, Block, Mark, Stat
+from eventlog.backend import START, Archive, Block, Mark, Stat
 from eventlog.errors import BackendUnavailableError, SessionNotFoundError
 
+from . import archives
 from .files import READ, Folder
 from .lock import acquire
 from .log_file import SUFFIX, open_log
@@ -48,7 +49,9 @@ class JsonlBackend:
         try:
             names = [n for n in self.folder.names() if n.endswith(SUFFIX) and n[0] != "."]
         except OSError as error:
-            raise BackendUnavailableError(f"cannot look into {self.folder.path}: {error}") from error
+            raise BackendUnavailableError(
+                f"cannot look into {self.folder.path}: {error}"
+            ) from error
         return sorted(name.removesuffix(SUFFIX) for name in names)
 
     def stat(self, session_id: str) -> Stat:
@@ -57,6 +60,8 @@ class JsonlBackend:
             status = self.folder.status_of(session_id + SUFFIX)
         except FileNotFoundError:
             raise SessionNotFoundError(session_id) from None
+        except OSError as error:
+            raise BackendUnavailableError(f"cannot look at {session_id}: {error}") from error
         return Stat(status.st_size, status.st_mtime)
 
     def read(self, session_id: str, after: Mark = START) -> Iterator[Block]:
@@ -71,6 +76,14 @@ class JsonlBackend:
     def writing(self, session_id: str, *, create: bool) -> JsonlWriter:
         """Hold the session's lock and its open log."""
         return JsonlWriter(self.folder, session_id, self.lock_timeout, create=create)
+
+    def archives(self, session_id: str) -> list[Archive]:
+        """Return a session's archives, the newest first."""
+        return archives.find(self.folder, session_id)
+
+    def read_archive(self, name: str) -> Iterator[bytes]:
+        """Give the lines of one archive."""
+        return archives.read(self.folder, name)
 
     def copies(self, session_id: str) -> Iterator[Iterator[bytes]]:
         """Give the lines of each archive and each quarantine, the newest first."""
@@ -93,7 +106,10 @@ class JsonlBackend:
                 self.folder.sync_folder(BIN)
                 self.folder.sync_folder()
         except OSError as error:
-            raise BackendUnavailableError(f"cannot delete {session_id}: {error}") from error
+            raise BackendUnavailableError(
+                f"deleting session {session_id} was not finished: {error}; "
+                "its log is in its place or in the bin, whole"
+            ) from error
 
     def close(self) -> None:
         """Close the folder."""

@@ -8,6 +8,7 @@ import os
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from io import FileIO
 from itertools import tee
@@ -152,12 +153,17 @@ class Folder:
             self._copy(source, target)
 
     def _copy(self, source: str, target: str) -> None:
-        with self.open(source, READ) as old, self.open(target, CREATE) as new:
+        """Copy a file under another name first, so that none is ever half a file."""
+        part = target + ".part"
+        with suppress(FileNotFoundError):
+            self.unlink(part)  # left by one that was killed
+        with self.open(source, READ) as old, self.open(part, CREATE) as new:
             while chunk := old.read(1 << 20):
                 view = memoryview(chunk)
                 while view:
                     view = view[self.write(new, view) :]
             self.sync(new)
+        self.rename(part, target)
 
     def unlink(self, name: str) -> None:
         """Remove a name."""
@@ -186,6 +192,12 @@ class Folder:
 
     def _at(self, name: str) -> str:
         return name if _BY_DESCRIPTOR else str(self.path / name)
+
+
+def shut(file: FileIO) -> None:
+    """Close a file. It is closed also where close(2) fails: what that tells, a sync has told."""
+    with suppress(OSError):
+        file.close()
 
 
 def lock_holder(file: FileIO) -> str | None:

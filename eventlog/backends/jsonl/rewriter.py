@@ -18,12 +18,13 @@ from typing import Self
 from eventlog.backend import START, Block
 from eventlog.errors import BackendUnavailableError
 
-from .files import CREATE, READ, Folder
+from . import archives
+from .archives import ARCHIVE
+from .files import CREATE, Folder, shut
 from .lock import acquire
 from .log_file import SUFFIX
 from .reader import read_blocks
 
-ARCHIVE = ".archive"
 QUARANTINE = ".quarantine"
 _BUFFER = 1 << 20  # bytes gathered before a write
 
@@ -52,7 +53,12 @@ class JsonlRewriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._lock.close()
+        shut(self._lock)
+        if isinstance(error, OSError):
+            raise BackendUnavailableError(
+                f"replacing the log of session {self._session_id} failed: {error}; "
+                "it is the old one or the new one, whole"
+            ) from error
 
     def put_aside(self, generation: int, lines: Iterable[bytes]) -> str:
         """Write lines to a new file in the quarantine, durable when this returns."""
@@ -121,16 +127,19 @@ class JsonlRewriter:
         while view:
             view = view[self._folder.write(file, view) :]
 
+    def pack_archives(self) -> None:
+        """Compress the archives that are not yet; see archives.py."""
+        archives.pack(self._folder, self._session_id)
+
+    def drop_archive(self, name: str) -> None:
+        """Remove one archive for good."""
+        archives.drop(self._folder, name)
+
 
 def read_copies(folder: Folder, session_id: str) -> Iterator[Iterator[bytes]]:
     """Give the lines of each archive and each quarantine of a session, the newest first."""
-    for place in (ARCHIVE, QUARANTINE):
-        own = [name for name in folder.names(place) if name.startswith(f"{session_id}.g")]
-        for name in sorted(own, reverse=True):
-            yield _lines(folder, f"{place}/{name}")
-
-
-def _lines(folder: Folder, name: str) -> Iterator[bytes]:
-    with folder.open(name, READ) as file:
-        for block in read_blocks(folder, file, folder.status(file).st_size, START):
-            yield from block.lines
+    for archive in archives.find(folder, session_id):
+        yield archives.read(folder, archive.name)
+    own = [name for name in folder.names(QUARANTINE) if name.startswith(f"{session_id}.g")]
+    for name in sorted(own, reverse=True):
+        yield archives.read(folder, f"{QUARANTINE}/{name}")

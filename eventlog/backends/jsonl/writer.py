@@ -19,7 +19,7 @@ from eventlog.errors import (
     SessionNotFoundError,
 )
 
-from .files import APPEND, CREATE, Folder
+from .files import APPEND, CREATE, Folder, shut
 from .lock import acquire
 from .log_file import SUFFIX, open_log
 from .reader import TAIL, read_blocks
@@ -58,7 +58,7 @@ class JsonlWriter:
     ) -> None:
         """Close the log, then the lock: whoever comes next finds the log at rest."""
         try:
-            self._log.close()
+            shut(self._log)
         finally:
             self._let_go()
 
@@ -100,7 +100,7 @@ class JsonlWriter:
 
     def _let_go(self) -> None:
         if self._lock is not None:
-            self._lock.close()
+            shut(self._lock)
 
     def _close_off(self, end: int, position: int) -> bytes:
         """Return the newline that ends what somebody left unfinished; never cut that off."""

@@ -1,0 +1,249 @@
+"""Rewrite a log without the events that later ones superseded; every view stays as it is.
+
+What goes is stated in projections/superseded.py, and nothing goes before every projection of the new
+log, read back from the disk, is equal to that of the old one, and every list that a model was sent
+can still be rebuilt if it could before. The old log goes to the archive, from where it can be
+brought back with all that was appended since.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from eventlog import codec
+from eventlog.backend import START, Archive, Backend, Rewriter
+from eventlog.chain import Chain
+from eventlog.errors import BackendError, EventLogError, SessionNotFoundError
+from eventlog.generation import Proof, next_header, rechain, taken_lines
+from eventlog.mending import Taken
+from eventlog.projection import Projection, fold
+from eventlog.projections.keys import KEYS
+from eventlog.projections.messages import MESSAGES, Conversation
+from eventlog.projections.metadata import METADATA
+from eventlog.projections.summary import SUMMARY
+from eventlog.projections.superseded import SUPERSEDED
+from eventlog.projections.tree import nodes
+from eventlog.projections.usage import USAGE
+from eventlog.reading import feed, size_of
+from eventlog.record import RecordedEvent
+from eventlog.store import Progress, Store
+
+COMPARED: tuple[Projection[Any], ...] = (MESSAGES, SUMMARY, USAGE, KEYS, METADATA)
+"""The projections that must be equal before and after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """What a compaction would do, or has done.
+
+    `dropped` counts the superseded events by type, `saved` is their size in bytes, of `size` bytes
+    in all; `generation` is the log's now. `archive` names the log as it was, once it is done.
+    """
+
+    session_id: str
+    generation: int
+    events: int
+    size: int
+    dropped: dict[str, int]
+    saved: int
+    archive: str | None = None
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is anything to drop."""
+        return bool(self.dropped)
+
+
+@dataclass
+class _Reading:
+    """What one reading of a healthy log gives."""
+
+    states: dict[str, Any]
+    header: RecordedEvent | None
+    generation: int
+    events: int
+    version: int
+    hash: str
+    size: int
+    taken: Taken
+
+
+def plan_compaction(
+    store: Store, session_id: str, progress: Progress = lambda _: None
+) -> Compaction:
+    """Say what a compaction would drop; nothing is changed.
+
+    Raises SessionNotFoundError, and EventLogError for a damaged log: repair it first.
+    """
+    reading = _read(store.backend, session_id, progress)
+    return _plan(store.backend, session_id, reading)
+
+
+def compact(store: Store, session_id: str, progress: Progress = lambda _: None) -> Compaction:
+    """Rewrite a log without its superseded events; a log that has none is not touched.
+
+    Safe beside writers, readers and followers, which carry on. Killed at any instant, the log is
+    the old one or the new one. Raises as `plan_compaction` does, and BackendError if the new log,
+    read back, does not add up to the same: the old one then stays.
+    """
+    with store.backend.rewriting(session_id) as rewriter:
+        reading = _read(store.backend, session_id, progress)
+        plan = _plan(store.backend, session_id, reading)
+        if not plan.needed:
+            return plan
+        drop = reading.states[SUPERSEDED.name].droppable()
+        kept = (
+            line
+            for line, seq in taken_lines(store.backend, session_id, reading.taken)
+            if seq not in drop
+        )
+        _rewrite(rewriter, session_id, reading, kept, by="compaction")
+        rewriter.pack_archives()
+    return replace(plan, archive=store.backend.archives(session_id)[0].name)
+
+
+def undo(store: Store, session_id: str, progress: Progress = lambda _: None) -> Compaction:
+    """Bring back what the last compaction dropped; what was appended since stays.
+
+    Raises EventLogError where the last rewrite was no compaction, or its archive is gone.
+    """
+    with store.backend.rewriting(session_id) as rewriter:
+        reading = _read(store.backend, session_id, progress)
+        origin = (reading.header or {"data": {}})["data"].get("from", {})
+        archive = _archive_of(store.backend, session_id, origin)
+        past = [line for line in store.backend.read_archive(archive.name) if line]
+        present = (
+            line
+            for line, seq in taken_lines(store.backend, session_id, reading.taken)
+            if seq > origin["version"]
+        )
+        name = _rewrite(rewriter, session_id, reading, _joined(past, present, origin), by="undo")
+    size = sum(map(len, past))
+    return Compaction(session_id, reading.generation, len(past), size, {}, 0, name)
+
+
+def purge_archives(store: Store, session_id: str, keep: int = 0) -> list[Archive]:
+    """Remove a session's archives for good, but the newest `keep`; return those removed."""
+    with store.backend.rewriting(session_id) as rewriter:
+        gone = store.backend.archives(session_id)[keep:]
+        for archive in gone:
+            rewriter.drop_archive(archive.name)
+    return gone
+
+
+def _plan(backend: Backend, session_id: str, reading: _Reading) -> Compaction:
+    drop = reading.states[SUPERSEDED.name].droppable()
+    saved = 0
+    if drop:
+        saved = sum(
+            len(line) + 1
+            for line, seq in taken_lines(backend, session_id, reading.taken)
+            if seq in drop
+        )
+    return Compaction(
+        session_id,
+        reading.generation,
+        reading.events,
+        reading.size,
+        dict(Counter(drop.values())),
+        saved,
+    )
+
+
+def _read(backend: Backend, session_id: str, progress: Progress) -> _Reading:
+    """Read a log once, folding all that is compared; refuse one that is damaged."""
+    chain, states, rest = Chain(session_id), _initial(), b""
+    header, count, taken = None, 0, Taken()
+    for block in backend.read(session_id, START):
+        events = feed(chain, block)
+        if events and events[0]["seq"] == 1:
+            header = events[0]
+        count += len(events)
+        taken.add(events)
+        _fold(states, events)
+        rest = block.rest
+        progress(size_of(block))
+    events = chain.settle()
+    health = chain.health(rest)
+    if events or not health.ok:
+        raise EventLogError(f"session {session_id} is damaged: eventlog repair {session_id}, first")
+    if not count:
+        raise SessionNotFoundError(session_id)
+    generation = header["data"].get("generation", 0) if header else 0
+    return _Reading(states, header, generation, count, chain.seq, chain.hash, health.bytes, taken)
+
+
+def _initial() -> dict[str, Any]:
+    return {projection.name: projection.initial() for projection in (*COMPARED, SUPERSEDED)}
+
+
+def _fold(states: dict[str, Any], events: Sequence[RecordedEvent]) -> None:
+    for projection in (*COMPARED, SUPERSEDED):
+        states[projection.name] = fold(projection, events, states[projection.name])
+
+
+def _rewrite(
+    rewriter: Rewriter, session_id: str, reading: _Reading, lines: Iterable[bytes], *, by: str
+) -> str:
+    """Replace the log by these lines under a new header, if every projection is equal."""
+    origin = {
+        "generation": reading.generation,
+        "version": reading.version,
+        "hash": reading.hash,
+        "bytes": reading.size,
+        "by": by,
+    }
+    proof = Proof(session_id)
+
+    def check(blocks: Iterator[Any]) -> None:
+        states = _initial()
+        for events in proof.check(blocks):
+            _fold(states, events)
+        for projection in COMPARED:
+            old, new = reading.states[projection.name], states[projection.name]
+            if _comparable(old) != _comparable(new):
+                raise BackendError(
+                    f"compacting session {session_id} would change its {projection.name}; "
+                    "the log stays as it was"
+                )
+
+    return rewriter.replace(
+        reading.generation,
+        proof.note(_with_header(session_id, reading.header, origin, lines)),
+        check,
+    )
+
+
+def _with_header(
+    session_id: str, header: RecordedEvent | None, origin: dict[str, Any], lines: Iterable[bytes]
+) -> Iterator[bytes]:
+    first, prev = next_header(session_id, header, origin)
+    yield first
+    rest = (line for line in lines if codec.parse(line)["seq"] > 1)
+    yield from (line for line, _ in rechain(rest, prev))
+
+
+def _comparable(state: Any) -> Any:
+    if isinstance(state, Conversation):
+        return nodes(state), state.head_seq, state.summaries
+    return state
+
+
+def _archive_of(backend: Backend, session_id: str, origin: dict[str, Any]) -> Archive:
+    if origin.get("by") != "compaction":
+        raise EventLogError(f"session {session_id}: the last rewrite was no compaction to undo")
+    for archive in backend.archives(session_id):
+        if archive.generation == origin["generation"]:
+            return archive
+    raise EventLogError(f"session {session_id}: the archive of its compaction is gone")
+
+
+def _joined(
+    past: Iterable[bytes], present: Iterable[bytes], origin: dict[str, Any]
+) -> Iterator[bytes]:
+    for line in past:
+        event = codec.decode(line)
+        if event and event["seq"] <= origin["version"]:
+            yield line
+    yield from present
