@@ -103,6 +103,10 @@ class Rewriter(Protocol):
         """Compress the session's archives, where the backend can; each stays readable throughout."""
         ...
 
+    def drop_copies(self) -> None:
+        """Remove all of the session's archives and quarantines for good."""
+        ...
+
     def drop_archive(self, name: str) -> None:
         """Remove one of the session's archives for good."""
         ...
@@ -148,6 +152,10 @@ class Backend(Protocol):
 
     def read_archive(self, name: str) -> Iterator[bytes]:
         """Give the lines of one archive."""
+        ...
+
+    def copy_names(self, session_id: str) -> list[str]:
+        """Return the names of a session's archives and quarantines."""
         ...
 
     def copies(self, session_id: str) -> Iterator[Iterator[bytes]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from eventlog import codec
-from eventlog.backend import START, Backend, Block
+from eventlog.backend import START, Backend
 from eventlog.chain import Chain
 from eventlog.errors import EventLogError, InvalidEventError
 from eventlog.generation import Proof, rechain, taken_lines
@@ -33,7 +33,7 @@ def fork(
     past = (line for line, seq in taken_lines(store.backend, session_id, taken) if seq > 1)
     with store.backend.rewriting(session.id) as rewriter:
         lines = proof.note(_lines(session.id, session_id, version, past))
-        begun = rewriter.replace(0, lines, lambda blocks: _check(proof, blocks))
+        begun = rewriter.replace(0, lines, proof.check_all)
         rewriter.drop_archive(begun)
     if session.project(MESSAGES).find(version) is not None and session.head != version:
         session.move_head(version, reason="fork")
@@ -65,8 +65,3 @@ def _lines(session_id: str, origin: str, version: int, past: Iterator[bytes]) ->
         yield line
     forked = codec.encode("session.forked", told)
     yield codec.seal(forked, max(version, 1) + 1, utc_now(), prev)[0]
-
-
-def _check(proof: Proof, blocks: Iterator[Block]) -> None:
-    for _ in proof.check(blocks):
-        pass

@@ -217,6 +217,14 @@ def reseal(line: bytes, prev: str) -> tuple[bytes, str]:
     return moved, moved[_HASH].decode()
 
 
+def with_data(event: RecordedEvent, data: dict[str, Any]) -> bytes:
+    """Return an event's line with another payload, in the same place."""
+    draft = encode(event["type"], data, version=event.get("v", 1), key=event.get("key"))
+    batch = event.get("batch")
+    place = (event["seq"], event["at"], event["prev"], (batch[0], batch[1]) if batch else None)
+    return seal(draft, *place)[0]
+
+
 def content_of(line: bytes) -> bytes:
     """Return all that an intact line holds but its place in the chain."""
     return line[: _PREV.start]

@@ -66,6 +66,11 @@ class Proof:
             self._last = codec.claimed_hash(line) or ""
             yield line
 
+    def check_all(self, blocks: Iterator[Block]) -> None:
+        """Read everything back; raise BackendError unless it is what was written."""
+        for _ in self.check(blocks):
+            pass
+
     def check(self, blocks: Iterator[Block]) -> Iterator[list[RecordedEvent]]:
         """Give the events that were read back; raise BackendError unless they are those written."""
         reader, rest = Chain(self._session_id), b""

@@ -175,6 +175,19 @@ class Session:
         with self._mutex:
             return branches(self.project(MESSAGES))
 
+    def branch(self, seq: int) -> list[Message]:
+        """Return the messages of the branch that ends at message `seq`, as they were recorded.
+
+        Raises InvalidEventError if event `seq` is no message.
+        """
+        with self._mutex:
+            state = copy(self.project(MESSAGES))
+            node = state.find(seq)
+            if node is None:
+                raise InvalidEventError(f"event {seq} of session {self.id} is no message")
+            state.head = node
+            return [message for _, message in last_messages(state, node + 1)]
+
     @property
     def head(self) -> int:
         """The `seq` of the message that the next one follows; 0 at the beginning."""
@@ -308,10 +321,13 @@ class Session:
                         with suppress(BackendConflictError):
                             self._store(writer, [], durability)  # complete it, then count it
                         continue
-                    if key is not None and (stored := self._stored(key, drafts)):
-                        return stored
-                    self._expect(expected_version)
+                    stored = self._stored(key, drafts) if key is not None else None
+                    if not stored:
+                        self._expect(expected_version)
                     try:
+                        if stored:  # by somebody who may have been killed before the sync
+                            self._store(writer, [], durability)
+                            return stored
                         return self._put(writer, drafts, durability)
                     except BackendConflictError:
                         continue  # another writer was faster: read what it wrote, try again

@@ -30,6 +30,8 @@ _READINGS = 3  # a compaction reads the log so often
 @click.option(
     "--purge", is_flag=True, help="Then remove all archives of SESSIONS; the same as --keep 0."
 )
+@click.option("--erase", type=click.IntRange(min=2), multiple=True, metavar="SEQ",
+              help="Take the content of this event of one session out for good; may be repeated.")  # fmt: skip
 @json_option
 @store_option
 def command(
@@ -40,6 +42,7 @@ def command(
     undo: bool,
     keep: int | None,
     purge: bool,
+    erase: tuple[int, ...],
     as_json: bool,
     place: str | None,
 ) -> None:
@@ -49,12 +52,18 @@ def command(
     again, and moves of the head that no branch needs. Every view of the session stays as it is, and
     so does every list that a model was sent. The log as it was goes to the archive, compressed.
     Without --apply it only shows what would go. Chats and followers carry on meanwhile.
+
+    --erase is another thing: what was said in an event goes for good, and with it the archives and
+    quarantines, which hold it too.
     """
     if undo and apply_it:
         raise click.UsageError("--undo is done at once: give it without --apply")
     if (purge or keep is not None) and not (apply_it or undo):
         raise click.UsageError("--keep and --purge remove archives for good: give --apply, too")
     store = open_place(place)
+    if erase:
+        _erase(store, wanted_sessions(store, sessions, everything), erase, apply_it=apply_it)
+        return
     done = []
     for name in wanted_sessions(store, sessions, everything):
         done.append(_work(store, name, _verb(apply_it=apply_it, undo=undo)))
@@ -65,6 +74,25 @@ def command(
         return
     for each in done:
         click.echo(_told(each, apply_it=apply_it, undo=undo))
+
+
+def _erase(store: "Store", names: list[str], seqs: tuple[int, ...], *, apply_it: bool) -> None:
+    from eventlog import erasure  # noqa: PLC0415
+
+    if len(names) != 1:
+        raise click.UsageError("--erase takes one session")
+    work = erasure.erase if apply_it else erasure.plan_erasure
+    done = work(store, names[0], seqs)
+    which = ", ".join(map(str, done.seqs))
+    click.echo(f"{names[0]}: {'erased' if apply_it else 'would erase'} the content of {which}")
+    for copy in done.copies:
+        click.echo(f"  {'removed' if apply_it else 'would remove'} {copy}")
+    for fork in done.forks:
+        click.echo(f"  session {fork} was forked off it and keeps its copy")
+    for place in erasure.CANNOT_REACH:
+        click.echo(f"  out of reach: {place}")
+    if not apply_it:
+        click.echo(f"  Do it, for good: eventlog compact {names[0]} --erase … --apply")
 
 
 def _verb(*, apply_it: bool, undo: bool) -> "Callable[[Store, str, Progress], Compaction]":

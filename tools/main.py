@@ -24,6 +24,8 @@ COMMANDS = {
     "tree": ("eventlog.tools.tree", "Draw a session's messages with all their branches."),
     "rewind": ("eventlog.tools.rewind", "Go back to a message; nothing is lost."),
     "fork": ("eventlog.tools.fork", "Begin a new session with the same past."),
+    "rerun": ("eventlog.tools.rerun", "Say the same to another model, in a new session."),
+    "diff": ("eventlog.tools.diff", "Compare two sessions, branches or points."),
     "summarize": ("eventlog.tools.summarize", "Let the model sum up the older turns."),
     "verify": ("eventlog.tools.verify", "Check logs from the first byte to the last."),
     "repair": ("eventlog.tools.repair", "Mend damaged logs; shows what it would do first."),

@@ -67,6 +67,10 @@ class MemoryBackend:
         session_id, _, kept = name.partition("/")
         return iter(self._kept[session_id][kept])
 
+    def copy_names(self, session_id: str) -> list[str]:
+        """Return the names of what was kept of a session."""
+        return list(self._kept.get(session_id, {}))
+
     def copies(self, session_id: str) -> Iterator[Iterator[bytes]]:
         """Give the lines that were kept of a session."""
         return (iter(lines) for lines in reversed(self._kept.get(session_id, {}).values()))
@@ -131,6 +135,9 @@ class _MemoryRewriter:
 
     def pack_archives(self) -> None:
         pass
+
+    def drop_copies(self) -> None:
+        self._kept.clear()
 
     def drop_archive(self, name: str) -> None:
         del self._kept[name.partition("/")[2]]

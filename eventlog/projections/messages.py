@@ -130,7 +130,7 @@ def _content_erased(state: Conversation, event: RecordedEvent) -> None:
     for seq in event["data"]["seqs"]:
         node = state.find(seq)
         if node is not None and (message := state.nodes[node]) is not None:
-            state.nodes[node] = _blank(message)
+            state.nodes[node] = blank(message)
 
 
 _APPLY: dict[str, Callable[[Conversation, RecordedEvent], None]] = {
@@ -299,7 +299,7 @@ def _call(call: Message) -> Message:
     }
 
 
-def _blank(message: Message) -> Message:
+def blank(message: Message) -> Message:
     """Return a message without what it said; its calls keep their ids, for their results."""
     blank: Message = {name: message[name] for name in ("role", "tool_call_id") if name in message}
     blank["content"] = ERASED

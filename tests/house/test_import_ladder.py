@@ -39,9 +39,11 @@ FLOORS = {
     "eventlog.transfer": 6,
     "eventlog.verify": 6,
     "eventlog.branching": 6,
+    "eventlog.erasure": 6,
     "eventlog.replay": 6,
     "eventlog.summarizing": 6.5,
     "eventlog.turn": 6.5,
+    "eventlog.rerun": 6.6,
     "eventlog.adapters": 7,
     "eventlog.formats": 7,
     "eventlog": 7.5,  # __init__.py: the public names, each imported when first asked for

@@ -70,6 +70,6 @@ def _pack(folder: Folder, name: str) -> None:
 
 
 def drop(folder: Folder, name: str) -> None:
-    """Remove an archive for good."""
+    """Remove an archive or a quarantine for good."""
     folder.unlink(name)
-    folder.sync_folder(ARCHIVE)
+    folder.sync_folder(name.partition("/")[0])

@@ -21,7 +21,7 @@ from .files import READ, Folder
 from .lock import acquire
 from .log_file import SUFFIX, open_log
 from .reader import read_blocks
-from .rewriter import JsonlRewriter, read_copies
+from .rewriter import JsonlRewriter, copy_names
 from .writer import JsonlWriter
 
 BIN = ".bin"
@@ -85,9 +85,13 @@ class JsonlBackend:
         """Give the lines of one archive."""
         return archives.read(self.folder, name)
 
+    def copy_names(self, session_id: str) -> list[str]:
+        """Return the names of a session's archives and quarantines."""
+        return copy_names(self.folder, session_id)
+
     def copies(self, session_id: str) -> Iterator[Iterator[bytes]]:
         """Give the lines of each archive and each quarantine, the newest first."""
-        return read_copies(self.folder, session_id)
+        return (archives.read(self.folder, name) for name in self.copy_names(session_id))
 
     def rewriting(self, session_id: str) -> JsonlRewriter:
         """Hold the session's lock, to replace its log."""

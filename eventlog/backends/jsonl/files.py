@@ -54,11 +54,9 @@ class Folder:
             _sync_folder(path.parent)
 
     def make_inside(self, name: str) -> None:
-        """Make a folder inside this one; fine if it is there."""
-        try:
+        """Make a folder inside this one; fine if it is there, perhaps by one killed before its sync."""
+        with suppress(FileExistsError):
             os.mkdir(self._at(name), _PRIVATE_FOLDER, dir_fd=self._dir_fd())
-        except FileExistsError:
-            return
         self.sync_folder()
 
     def open(self, name: str, flags: int) -> FileIO:

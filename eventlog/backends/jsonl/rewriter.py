@@ -131,15 +131,18 @@ class JsonlRewriter:
         """Compress the archives that are not yet; see archives.py."""
         archives.pack(self._folder, self._session_id)
 
+    def drop_copies(self) -> None:
+        """Remove all archives and quarantines of the session for good."""
+        for name in copy_names(self._folder, self._session_id):
+            archives.drop(self._folder, name)
+
     def drop_archive(self, name: str) -> None:
         """Remove one archive for good."""
         archives.drop(self._folder, name)
 
 
-def read_copies(folder: Folder, session_id: str) -> Iterator[Iterator[bytes]]:
-    """Give the lines of each archive and each quarantine of a session, the newest first."""
-    for archive in archives.find(folder, session_id):
-        yield archives.read(folder, archive.name)
+def copy_names(folder: Folder, session_id: str) -> list[str]:
+    """Return the names of a session's archives and quarantines, the newest first."""
     own = [name for name in folder.names(QUARANTINE) if name.startswith(f"{session_id}.g")]
-    for name in sorted(own, reverse=True):
-        yield archives.read(folder, f"{QUARANTINE}/{name}")
+    quarantines = [f"{QUARANTINE}/{name}" for name in sorted(own, reverse=True)]
+    return [archive.name for archive in archives.find(folder, session_id)] + quarantines

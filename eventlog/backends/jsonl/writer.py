@@ -76,6 +76,8 @@ class JsonlWriter:
         if end != after.position:
             data = self._close_off(end, after.position) + data
         try:
+            if end == 0:
+                self._sync_name(len(lines))
             self._store(data, len(lines))
             if durability == "fsync":
                 self._sync(len(lines))
@@ -124,16 +126,21 @@ class JsonlWriter:
                 raise AppendError("not appended", events, _reason(error)) from error
             raise
 
+    def _sync_name(self, events: int) -> None:
+        """Bring an empty log's name to the disk first: a log with bytes in it has a durable name."""
+        try:
+            self._folder.sync_folder()
+        except OSError as error:
+            raise AppendError("not appended", events, f"sync failed: {_reason(error)}") from error
+
     def _sync(self, events: int) -> None:
-        """Bring it to the disk, a new file's name too.
+        """Bring it to the disk.
 
         A failed sync is not tried again: the kernel then calls the pages clean, and a second one
         would succeed with the data gone.
         """
         try:
             self._folder.sync(self._log)
-            if self._size == 0:
-                self._folder.sync_folder()
         except OSError as error:
             raise AppendError("unknown", events, f"sync failed: {_reason(error)}") from error
 
