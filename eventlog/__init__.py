@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from eventlog.model import Model, choose_provider
     from eventlog.projection import Projection, fold
     from eventlog.record import RecordedEvent
-    from eventlog.session import Request, Session
+    from eventlog.request import Request
+    from eventlog.session import Session
     from eventlog.store import SessionRow, Store, open_store
     from eventlog.turn import take_turn
 
@@ -51,7 +52,7 @@ _HOME = {
     "Model": "model",
     "Projection": "projection",
     "RecordedEvent": "record",
-    "Request": "session",
+    "Request": "request",
     "Session": "session",
     "SessionRow": "store",
     "Store": "store",

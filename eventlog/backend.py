@@ -154,6 +154,14 @@ class Backend(Protocol):
         """Give the lines of one archive."""
         ...
 
+    def cached(self, session_id: str) -> bytes | None:
+        """Return what `cache` kept for a session; None if there is nothing."""
+        ...
+
+    def cache(self, session_id: str, data: bytes) -> None:
+        """Keep something that can be made again. Not durable; a failure is passed over."""
+        ...
+
     def copy_names(self, session_id: str) -> list[str]:
         """Return the names of a session's archives and quarantines."""
         ...

@@ -9,17 +9,14 @@ backend and no meaning of any event except the header's format.
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from eventlog import codec
 from eventlog.errors import UnsupportedFormatError
+from eventlog.health import MAX_NOTES, Damage, Health, Kind
 from eventlog.record import FORMAT, INCOMPATIBLE_FLAGS, RecordedEvent
 
-Kind = Literal["torn", "suspect", "damaged", "gap"]
-
-MAX_NOTES = 1000
-"""How many places a Health lists; its counts go on beyond that."""
+__all__ = ["Chain", "Damage", "Health", "Place"]
 
 _TRUSTED_RUN = 4096
 """So many lines in a row that follow each other, though not what came before, are believed.
@@ -27,47 +24,8 @@ _TRUSTED_RUN = 4096
 More than any stale block of another log holds; and what is kept back until then fits in memory.
 """
 
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """One place in a log that is not one intact line in its order.
-
-    `kind`: "torn", a write that was cut off, nothing acknowledged was lost; "suspect", it cannot
-    be told whether something was lost; "damaged", bytes that were a line and are not any more;
-    "gap", events that were committed and are gone. `line` counts from 1; `offset` and `length` are
-    bytes of the log as a file; `first_seq` and `last_seq` name the missing events of a gap, and
-    `last_hash` the hash that the last of them had.
-    """
-
-    kind: Kind
-    line: int
-    offset: int
-    length: int
-    reason: str
-    first_seq: int | None = None
-    last_seq: int | None = None
-    last_hash: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """What a reading of a whole log found beside the events.
-
-    `torn`, `suspect` and `damaged` count places, `gaps` missing events, `bytes` what the log holds;
-    `where` lists the places in order, the first thousand of them.
-    """
-
-    torn: int = 0
-    suspect: int = 0
-    damaged: int = 0
-    gaps: int = 0
-    bytes: int = 0
-    where: tuple[Damage, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing committed is missing, unreadable or in doubt; a torn write is no damage."""
-        return not (self.suspect or self.damaged or self.gaps)
+_ENDING = 65
+"""So many bytes of a line show whether it is finished."""
 
 
 class Place(NamedTuple):
@@ -83,18 +41,19 @@ class _Spoiled(NamedTuple):
     length: int
     finished: bool
     claim: str | None
+    tail: bytes
 
 
 class Chain:
     """The walk itself: feed it lines in order, and ask it how they were.
 
-    `seq` and `hash` are those of the last event given back (0 and 22 `A`s before the first).
+    `seq` and `hash` are those of the last event given back (0 and 22 `A`s before the first); a walk
+    that does not begin at the start is told those of the event before.
     """
 
-    def __init__(self, session_id: str) -> None:
+    def __init__(self, session_id: str, after: tuple[int, str] = (0, codec.FIRST_PREV)) -> None:
         self.session_id = session_id
-        self.seq = 0
-        self.hash = codec.FIRST_PREV
+        self.seq, self.hash = after
         self._line = 0
         self._offset = 0
         self._held: list[RecordedEvent] = []  # a batch whose last line has not come yet
@@ -152,6 +111,16 @@ class Chain:
         return self._accept_stray()
 
     @property
+    def at_rest(self) -> bool:
+        """Whether nothing that was fed waits to be judged."""
+        return not (self._held or self._stray or self._spoiled)
+
+    @property
+    def held(self) -> int:
+        """How many lines of a batch whose end has not come wait, if nothing else does."""
+        return 0 if self._stray or self._spoiled else len(self._held)
+
+    @property
     def next(self) -> Place:
         """The place for the next event.
 
@@ -160,7 +129,8 @@ class Chain:
         """
         finished = [bad for bad in self._spoiled if bad.finished]
         if not finished:
-            return Place(self.seq + 1, self.hash)
+            first = self._held[0] if self._held else None
+            return Place(first["seq"], first["prev"]) if first else Place(self.seq + 1, self.hash)
         tip, _ = self._tip()
         return Place(tip + len(finished) + 1, finished[-1].claim or codec.UNKNOWN_PREV)
 
@@ -241,19 +211,23 @@ class Chain:
         if self._stray:
             last = self._stray[-1]
             if _follows(record, last["seq"], last["hash"]):
+                self._condemn("torn", _TORN, self._stray_at[1])
                 self._stray.append(record)
                 return self._accept_stray() if len(self._stray) >= _TRUSTED_RUN else []
         if _follows(record, *self._tip()):
+            run = self._take_early(record, length)
             self._drop_stray()
-            return self._follow([record])
+            return self._follow([record, *run])
+        if self._is_instead_of_stray_batch(record):
+            return []
+        if record["seq"] <= self.seq or self._is_kept_back(record):
+            again = f"event {record['seq']} is here again, after event {self.seq}"
+            self._note("damaged", length, again)
+            return []
         if _follows(record, self.seq, self.hash):
             self._drop_stray()
             self._drop_held()
             return self._follow([record])
-        if record["seq"] <= self.seq:
-            again = f"event {record['seq']} is here again, after event {self.seq}"
-            self._note("damaged", length, again)
-            return []
         events: list[RecordedEvent] = []
         if self._stray and record["seq"] > self._stray[-1]["seq"]:
             events = self._accept_stray()
@@ -262,11 +236,11 @@ class Chain:
         return events
 
     def _salvage(self, line: bytes, length: int) -> list[RecordedEvent]:
-        """Take the intact records that share a damaged line, if each follows the one before."""
+        """Take the intact records that share a damaged line as if each had a line of its own."""
         events: list[RecordedEvent] = []
         found, other = 0, len(line)
         for start, end, record in codec.find_records(line):
-            if not self._stray and self._belongs(record):
+            if record["seq"] > self.seq and not self._is_kept_back(record):
                 events += self._place(record, end - start)
                 found += 1
                 other -= end - start
@@ -274,10 +248,40 @@ class Chain:
             also = f" and {other} other bytes" if other else ""
             self._note("damaged", length, f"{found} intact event(s){also} share one line")
         else:
-            finished, claim = codec.looks_finished(line), codec.claimed_hash(line)
-            bad = _Spoiled(self._line + 1, self._offset, length, finished, claim)
-            self._spoiled.append(bad)
+            self._spoil(line, length)
         return events
+
+    def _spoil(self, line: bytes, length: int) -> None:
+        """Note an unreadable line; a byte inside it may have become a newline and split it in two."""
+        before = self._spoiled[-1].tail if self._spoiled else b""
+        finished = any(map(codec.looks_finished, (line, before + line, before + b"\n" + line)))
+        claim, tail = codec.claimed_hash(line), line[-_ENDING:]
+        bad = _Spoiled(self._line + 1, self._offset, length, finished, claim, tail)
+        self._spoiled.append(bad)
+
+    def _take_early(self, record: RecordedEvent, length: int) -> list[RecordedEvent]:
+        """Return the stray run if it follows this record, which only stands behind it."""
+        if not self._stray or not _follows(self._stray[0], record["seq"], record["hash"]):
+            return []
+        run, self._stray = self._stray, []
+        behind = f"event {record['seq']} stands behind event {run[-1]['seq']}"
+        self._note("damaged", length, behind)
+        return run
+
+    def _is_instead_of_stray_batch(self, record: RecordedEvent) -> bool:
+        """Let a record take the place of a batch that the stray run ends in, and that is not whole."""
+        i, n = self._stray[-1].get("batch", (1, 1)) if self._stray else (1, 1)
+        if i == n or len(self._stray) < i or self._stray[-i]["prev"] != record["prev"]:
+            return False
+        self._note("torn", 0, _TORN_BATCH)
+        self._condemn("torn", _TORN, self._stray_at[1])
+        if i == len(self._stray):
+            self._stray_at = (self._line + 1, self._offset)
+        self._stray[-i:] = [record]
+        return True
+
+    def _is_kept_back(self, record: RecordedEvent) -> bool:
+        return any(record["hash"] == kept["hash"] for kept in (*self._held, *self._stray))
 
     def _belongs(self, record: RecordedEvent) -> bool:
         """Whether a record comes right after what was fed so far."""
@@ -303,8 +307,12 @@ class Chain:
         elif not self._spoiled:
             reason = f"event {first['seq']} does not follow the line before it"
             self._record(Damage("suspect", line, offset, 0, reason))
+        behind = [bad for bad in self._spoiled if bad.offset > offset]  # still to be judged
+        self._spoiled = self._spoiled[: len(self._spoiled) - len(behind)]
         self._condemn("damaged", "unreadable")
-        return events + self._follow(run)
+        events += self._follow(run)
+        self._spoiled = behind
+        return events
 
     def _drop_stray(self) -> None:
         if self._stray:
@@ -318,10 +326,12 @@ class Chain:
             self._note("torn", 0, _TORN_BATCH)
             self._held = []
 
-    def _condemn(self, kind: Kind, reason: str) -> None:
+    def _condemn(self, kind: Kind, reason: str, start: int = 0) -> None:
+        """Judge the unreadable lines from byte `start` on."""
         for bad in self._spoiled:
-            self._record(Damage(kind, bad.line, bad.offset, bad.length, reason))
-        self._spoiled = []
+            if bad.offset >= start:
+                self._record(Damage(kind, bad.line, bad.offset, bad.length, reason))
+        self._spoiled = [bad for bad in self._spoiled if bad.offset < start]
 
     def _judge_rest(self, rest: bytes) -> tuple[Kind, str]:
         record = codec.decode(rest)

@@ -188,10 +188,11 @@ def looks_finished(line: bytes) -> bool:
     """Whether a line that is not intact still has a whole record's ending.
 
     A write that was cut off has not; a finished line hit by one fault keeps at least two of the
-    three marks that every line ends with.
+    three marks that every line ends with. Bytes lost or added among these move them.
     """
     marks = (line[-2:] == b'"}', line[-33:-24] == b',"hash":"', line[-65:-56] == b',"prev":"')
-    return sum(marks) > 1
+    moved = marks[0] and (b',"hash":"' in line[-64:] or b',"prev":"' in line[-96:])
+    return moved or sum(marks) > 1
 
 
 def claimed_hash(line: bytes) -> str | None:

@@ -6,16 +6,17 @@ can still be rebuilt if it could before. The old log goes to the archive, from w
 brought back with all that was appended since.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from eventlog import codec
-from eventlog.backend import START, Archive, Backend, Rewriter
+from eventlog.backend import START, Archive, Backend, Block, Rewriter
 from eventlog.chain import Chain
 from eventlog.errors import BackendError, EventLogError, SessionNotFoundError
-from eventlog.generation import Proof, next_header, rechain, taken_lines
+from eventlog.generation import Proof, chosen, next_header, rechain, taken_lines
 from eventlog.mending import Taken
 from eventlog.projection import Projection, fold
 from eventlog.projections.keys import KEYS
@@ -37,8 +38,9 @@ COMPARED: tuple[Projection[Any], ...] = (MESSAGES, SUMMARY, USAGE, KEYS, METADAT
 class Compaction:
     """What a compaction would do, or has done.
 
-    `dropped` counts the superseded events by type, `saved` is their size in bytes, of `size` bytes
-    in all; `generation` is the log's now. `archive` names the log as it was, once it is done.
+    `dropped` counts the superseded events by type, `saved` is their size in bytes, of `events` and
+    `size` bytes in all; `generation` is the log's now. `archive` names the log as it was, once it
+    is done. Of an undo, `events` counts those that came back.
     """
 
     session_id: str
@@ -99,28 +101,31 @@ def compact(store: Store, session_id: str, progress: Progress = lambda _: None) 
             if seq not in drop
         )
         _rewrite(rewriter, session_id, reading, kept, by="compaction")
-        rewriter.pack_archives()
-    return replace(plan, archive=store.backend.archives(session_id)[0].name)
+        archive = _pack(rewriter, store.backend, session_id)
+    return replace(plan, generation=reading.generation + 1, archive=archive)
 
 
 def undo(store: Store, session_id: str, progress: Progress = lambda _: None) -> Compaction:
     """Bring back what the last compaction dropped; what was appended since stays.
 
-    Raises EventLogError where the last rewrite was no compaction, or its archive is gone.
+    Raises EventLogError where the last rewrite was no compaction, or its archive is gone or not
+    what it was.
     """
     with store.backend.rewriting(session_id) as rewriter:
         reading = _read(store.backend, session_id, progress)
         origin = (reading.header or {"data": {}})["data"].get("from", {})
-        archive = _archive_of(store.backend, session_id, origin)
-        past = [line for line in store.backend.read_archive(archive.name) if line]
+        name, taken = _archive_of(store.backend, session_id, origin)
+        past = chosen(session_id, store.backend.read_archive(name), taken)
         present = (
-            line
+            (line, seq)
             for line, seq in taken_lines(store.backend, session_id, reading.taken)
             if seq > origin["version"]
         )
-        name = _rewrite(rewriter, session_id, reading, _joined(past, present, origin), by="undo")
-    size = sum(map(len, past))
-    return Compaction(session_id, reading.generation, len(past), size, {}, 0, name)
+        lines = (line for line, _ in itertools.chain(past, present))
+        events = _rewrite(rewriter, session_id, reading, lines, by="undo")
+        archive = _pack(rewriter, store.backend, session_id)
+    back, generation = events - reading.events, reading.generation + 1
+    return Compaction(session_id, generation, back, reading.size, {}, 0, archive)
 
 
 def purge_archives(store: Store, session_id: str, keep: int = 0) -> list[Archive]:
@@ -153,25 +158,25 @@ def _plan(backend: Backend, session_id: str, reading: _Reading) -> Compaction:
 
 def _read(backend: Backend, session_id: str, progress: Progress) -> _Reading:
     """Read a log once, folding all that is compared; refuse one that is damaged."""
-    chain, states, rest = Chain(session_id), _initial(), b""
-    header, count, taken = None, 0, Taken()
+    chain, states, taken = Chain(session_id), _initial(), Taken()
+    header, count, size = None, 0, 0
     for block in backend.read(session_id, START):
         events = feed(chain, block)
+        if block.rest:  # as the next append would find it
+            events += chain.feed([block.rest])
         if events and events[0]["seq"] == 1:
             header = events[0]
         count += len(events)
         taken.add(events)
         _fold(states, events)
-        rest = block.rest
+        size += size_of(block)
         progress(size_of(block))
-    events = chain.settle()
-    health = chain.health(rest)
-    if events or not health.ok:
+    if chain.settle() or not chain.health().ok:
         raise EventLogError(f"session {session_id} is damaged: eventlog repair {session_id}, first")
     if not count:
         raise SessionNotFoundError(session_id)
     generation = header["data"].get("generation", 0) if header else 0
-    return _Reading(states, header, generation, count, chain.seq, chain.hash, health.bytes, taken)
+    return _Reading(states, header, generation, count, chain.seq, chain.hash, size, taken)
 
 
 def _initial() -> dict[str, Any]:
@@ -185,8 +190,11 @@ def _fold(states: dict[str, Any], events: Sequence[RecordedEvent]) -> None:
 
 def _rewrite(
     rewriter: Rewriter, session_id: str, reading: _Reading, lines: Iterable[bytes], *, by: str
-) -> str:
-    """Replace the log by these lines under a new header, if every projection is equal."""
+) -> int:
+    """Replace the log by these lines under a new header, if every projection is equal.
+
+    Returns how many events the new log has.
+    """
     origin = {
         "generation": reading.generation,
         "version": reading.version,
@@ -195,10 +203,13 @@ def _rewrite(
         "by": by,
     }
     proof = Proof(session_id)
+    count = 0
 
-    def check(blocks: Iterator[Any]) -> None:
+    def check(blocks: Iterator[Block]) -> None:
+        nonlocal count
         states = _initial()
         for events in proof.check(blocks):
+            count += len(events)
             _fold(states, events)
         for projection in COMPARED:
             old, new = reading.states[projection.name], states[projection.name]
@@ -208,11 +219,15 @@ def _rewrite(
                     "the log stays as it was"
                 )
 
-    return rewriter.replace(
-        reading.generation,
-        proof.note(_with_header(session_id, reading.header, origin, lines)),
-        check,
-    )
+    new = proof.note(_with_header(session_id, reading.header, origin, lines))
+    rewriter.replace(reading.generation, new, check)
+    return count
+
+
+def _pack(rewriter: Rewriter, backend: Backend, session_id: str) -> str:
+    """Compress the archives; return the name of the newest."""
+    rewriter.pack_archives()
+    return backend.archives(session_id)[0].name
 
 
 def _with_header(
@@ -230,20 +245,17 @@ def _comparable(state: Any) -> Any:
     return state
 
 
-def _archive_of(backend: Backend, session_id: str, origin: dict[str, Any]) -> Archive:
+def _archive_of(backend: Backend, session_id: str, origin: dict[str, Any]) -> tuple[str, Taken]:
+    """Find the log that was compacted: its name, and what a reader takes. Its last hash proves it."""
     if origin.get("by") != "compaction":
         raise EventLogError(f"session {session_id}: the last rewrite was no compaction to undo")
     for archive in backend.archives(session_id):
         if archive.generation == origin["generation"]:
-            return archive
-    raise EventLogError(f"session {session_id}: the archive of its compaction is gone")
-
-
-def _joined(
-    past: Iterable[bytes], present: Iterable[bytes], origin: dict[str, Any]
-) -> Iterator[bytes]:
-    for line in past:
-        event = codec.decode(line)
-        if event and event["seq"] <= origin["version"]:
-            yield line
-    yield from present
+            chain, taken = Chain(session_id), Taken()
+            for line in backend.read_archive(archive.name):
+                taken.add(chain.feed([line]))
+            if chain.hash == origin["hash"]:
+                return archive.name, taken
+    raise EventLogError(
+        f"session {session_id}: the archive of its compaction is gone, or not what it was"
+    )

@@ -42,15 +42,26 @@ def rechain(lines: Iterable[bytes], prev: str) -> Iterator[tuple[bytes, str]]:
 
 
 def taken_lines(backend: Backend, session_id: str, taken: Taken) -> Iterator[tuple[bytes, int]]:
-    """Give the lines of a healthy log that a reader takes, in order, each with its `seq`."""
+    """Give the lines of a healthy log that a reader takes, in order, each with its `seq`.
+
+    Raises BackendError if they are not all there any more.
+    """
+    blocks = backend.read(session_id, START)
+    lines = (line for block in blocks for line in (*block.lines, block.rest))
+    return chosen(session_id, lines, taken)
+
+
+def chosen(session_id: str, lines: Iterable[bytes], taken: Taken) -> Iterator[tuple[bytes, int]]:
+    """Give those of the lines that a reader takes, as `taken_lines` does."""
     left = copy(taken)
-    for block in backend.read(session_id, START):
-        for raw in block.lines:
-            line = raw.removeprefix(BOM).removesuffix(b"\r")
-            event = codec.decode(line)
-            if event and left.expects(event):
-                left.pass_(event)
-                yield line, event["seq"]
+    for raw in lines:
+        line = raw.removeprefix(BOM).removesuffix(b"\r")
+        event = codec.decode(line)
+        if event and left.expects(event):
+            left.pass_(event)
+            yield line, event["seq"]
+    if left.next:
+        raise BackendError(f"session {session_id} was rewritten just now: try again")
 
 
 class Proof:

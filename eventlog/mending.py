@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Literal, NamedTuple
 
 from eventlog import codec
+from eventlog.bridging import Found, Tip, bridge
 from eventlog.record import RecordedEvent
 from eventlog.salvage import Salvaged, salvage
 
@@ -57,13 +58,6 @@ class Mended(NamedTuple):
     line: bytes
 
 
-class Tip(NamedTuple):
-    """The event that the next one has to follow: its `seq`, and the hash that it was known by."""
-
-    seq: int
-    hash: str
-
-
 class _Fragment(NamedTuple):
     offset: int
     raw: bytes
@@ -71,48 +65,30 @@ class _Fragment(NamedTuple):
 
 
 class Taken:
-    """Which events a reader takes from a log, kept as stretches that hang together."""
+    """Which events a reader takes from a log, in order: their hashes, 22 bytes an event."""
 
     def __init__(self) -> None:
-        self._ranges: list[tuple[RecordedEvent, Tip]] = []  # first event, last one's tip
+        self._hashes = bytearray()
         self._now = 0
-        self._tip: Tip | None = None
 
     def add(self, events: Iterable[RecordedEvent]) -> None:
         """Hear of more events, in order."""
         for event in events:
-            tip = Tip(event["seq"], event["hash"])
-            if self._ranges and event["prev"] == self._ranges[-1][1].hash:
-                self._ranges[-1] = (self._ranges[-1][0], tip)
-            else:
-                first: RecordedEvent = {**event, "data": {}}  # its content is not needed here
-                self._ranges.append((first, tip))
+            self._hashes += event["hash"].encode()
+
+    @property
+    def next(self) -> str:
+        """The hash of the event that a reader takes next; empty behind the last."""
+        return self._hashes[self._now : self._now + _HASH_SIZE].decode()
 
     def expects(self, event: RecordedEvent) -> bool:
         """Whether this is the event that a reader takes next."""
-        if self._now == len(self._ranges):
-            return False
-        first, last = self._ranges[self._now]
-        if self._tip is None:
-            return event["hash"] == first["hash"] and event["seq"] == first["seq"]
-        return event["prev"] == self._tip.hash and self._tip.seq < event["seq"] <= last.seq
+        return event["hash"] == self.next
 
     def pass_(self, event: RecordedEvent) -> None:
         """Go on behind an event of the new log; one that a reader does not take changes nothing."""
         if self.expects(event):
-            self._tip = Tip(event["seq"], event["hash"])
-            if self._tip == self._ranges[self._now][1]:
-                self._now, self._tip = self._now + 1, None
-
-
-class Found(NamedTuple):
-    """A line that fills a gap, and the hash by which the lines around it know it."""
-
-    line: bytes
-    event: RecordedEvent
-    hash: str
-    how: str
-    salvaged: Salvaged | None = None
+            self._now += _HASH_SIZE
 
 
 @dataclass
@@ -138,11 +114,13 @@ class Walk:
     restored: int = 0
     fates: Counter[str] = field(default_factory=Counter)
     _fragments: list[_Fragment] = field(default_factory=list)
+    _displaced: dict[str, _Fragment] = field(default_factory=dict)  # intact events, by their hash
 
     @property
     def size(self) -> int:
         """How many bytes were fed."""
-        return sum(self.fates.values()) + sum(len(part.raw) for part in self._fragments)
+        waiting = chain(self._fragments, self._displaced.values())
+        return sum(self.fates.values()) + sum(len(part.raw) for part in waiting)
 
     def feed(self, lines: Sequence[bytes], newline: int = 1) -> None:
         """Take the next lines; `newline` 0 for a last one that has none."""
@@ -160,45 +138,69 @@ class Walk:
     def finish(self) -> None:
         """Say that the log ends here."""
         self._close(None)
+        for key in list(self._displaced):
+            self._put_aside(self._displaced.pop(key))
+        self.pieces.sort(key=lambda piece: piece.offset)
+        self.aside.sort()
 
     # One line: kept, or taken apart.
 
     def _line(self, offset: int, raw: bytes, newline: int) -> None:
-        bare = raw.removeprefix(BOM) if offset == 0 else raw
-        bare = bare.removesuffix(b"\r")
+        mark = len(BOM) if offset == 0 and raw.startswith(BOM) else 0
+        bare = raw[mark:].removesuffix(b"\r")
+        start, end = offset + mark, offset + mark + len(bare)
         event = codec.decode(bare)
         if event and self.taken.expects(event):
             self._close(event)
             self._keep(offset, len(raw) + newline)
             self._go_on(event, event["hash"])
             self.fates["kept"] += len(bare) + newline
-            self._separator(offset, len(raw) - len(bare), "a mark or line end of another editor")
             if not newline:
-                self._piece(offset + len(raw), 0, "separator", "the last event lacks its newline")
-            return
-        if event:
-            self._fragment(offset, raw, self._describe(event))
+                self._piece(end, 0, "separator", "the last event lacks its newline")
         else:
-            self._take_apart(offset, raw)
-        self.fates["separator"] += newline
+            if event:
+                self._displace(_Fragment(start, bare, self._describe(event)), event)
+            else:
+                self._take_apart(start, bare)
+            self.fates["separator"] += newline
+        self._separator(offset, mark, "a mark of another editor")
+        self._separator(end, offset + len(raw) - end, "line ends of another editor")
+        self._take_displaced()
 
     def _take_apart(self, offset: int, raw: bytes) -> None:
         """Keep the events in a damaged line that a reader takes; the rest becomes fragments."""
         done = 0
         for start, end, event in codec.find_records(raw):
             if self.taken.expects(event):
-                self._fragment(offset + done, raw[done:start], _UNREADABLE)
+                self._fragment(offset + done, raw[done:start])
                 self._close(event)
                 self.entries.append(Mended(raw[start:end]))
                 self._go_on(event, event["hash"])
                 what = "an intact event that shared its line"
                 self._piece(offset + start, end - start, "salvaged", what, (event["seq"],))
+                self._take_displaced()
                 done = end
-        self._fragment(offset + done, raw[done:], _UNREADABLE)
+        self._fragment(offset + done, raw[done:])
 
-    def _fragment(self, offset: int, raw: bytes, what: str) -> None:
+    def _displace(self, part: _Fragment, event: RecordedEvent) -> None:
+        """Hold back an intact event that is not of this place: it may be of a later one."""
+        if event["hash"] in self._displaced:
+            self._put_aside(part)
+        else:
+            self._displaced[event["hash"]] = part
+
+    def _take_displaced(self) -> None:
+        """Go on with events that were held back, for as long as a reader takes them next."""
+        while part := self._displaced.pop(self.taken.next, None):
+            event = codec.parse(part.raw)
+            self._close(event)
+            self.entries.append(Mended(part.raw))
+            self._go_on(event, event["hash"])
+            self._piece(part.offset, len(part.raw), "salvaged", _MOVED, (event["seq"],))
+
+    def _fragment(self, offset: int, raw: bytes) -> None:
         if raw.strip(b"\0\r"):
-            self._fragments.append(_Fragment(offset, raw, what))
+            self._fragments.append(_Fragment(offset, raw, _UNREADABLE))
         else:
             self._separator(offset, len(raw), "NUL bytes" if b"\0" in raw else "an empty line")
 
@@ -215,21 +217,30 @@ class Walk:
         torn = after is not None and after["prev"] == self.tip.hash
         if torn:
             for part in fragments:
-                self._put_aside(part, _TORN if part.what is _UNREADABLE else part.what)
+                self._put_aside(part, _TORN)
             return
-        found = _bridge(self.tip, after, self._candidates(fragments, after))
+        found = bridge(self.tip, after, self._candidates(fragments, after))
         if after is None:
             found = _without_torn_batch(found, fragments)
         for each in found:
             self._lose(each.event)
             self.entries.append(Mended(each.line))
             self._go_on(each.event, each.hash)
-            self.restored += each.salvaged is None
+            if each.salvaged is None:
+                self._find(each.event)
         self._account(fragments, [each.salvaged for each in found if each.salvaged])
         if after is not None:
             self._lose(after)
         else:
             self._lose_end(fragments, found)
+
+    def _find(self, event: RecordedEvent) -> None:
+        """Say where an event that fills a gap came from: another place of this log, or a copy."""
+        moved = self._displaced.pop(event["hash"], None)
+        if moved:
+            self._piece(moved.offset, len(moved.raw), "salvaged", _MOVED, (event["seq"],))
+        else:
+            self.restored += 1
 
     def _candidates(
         self, fragments: Sequence[_Fragment], after: RecordedEvent | None
@@ -237,11 +248,11 @@ class Walk:
         """Give what might fill a gap, the surest and cheapest first."""
         for each in salvage([part.raw for part in fragments]):
             yield Found(each.line, each.event, each.event["hash"], each.how, each)
+        moved = [part.raw for part in self._displaced.values()]
         copies = [self.sources] if after is None else [self.own_copies, self.sources]
-        for lines in chain.from_iterable(copy() for copy in copies):
-            event = codec.decode(lines)
-            if event:
-                yield Found(lines, event, event["hash"], "restored from a copy")
+        for line in chain(moved, chain.from_iterable(copy() for copy in copies)):
+            if whole := codec.decode(line):
+                yield Found(line, whole, whole["hash"], "restored from a copy")
         if self.accept_edits:
             for number, part in enumerate(fragments):
                 if edited := codec.seal_edited(part.raw):
@@ -266,7 +277,7 @@ class Walk:
         for number, part in enumerate(fragments):
             own = [each for each in used if each.first <= number < each.first + each.fragments]
             if not own:
-                self._put_aside(part, part.what)
+                self._put_aside(part)
             elif all(each.end is not None for each in own):
                 self._cut_up(part, own)
             else:
@@ -299,7 +310,7 @@ class Walk:
         else:
             self.entries.append(Kept(offset, length))
 
-    def _put_aside(self, part: _Fragment, what: str | None = None) -> None:
+    def _put_aside(self, part: _Fragment, what: str = "") -> None:
         if part.raw.strip(b"\0\r"):
             what = what or part.what
             self._piece(part.offset, len(part.raw), "quarantined", what)
@@ -325,37 +336,6 @@ class Walk:
         self.fates[fate] += length
 
 
-def _bridge(tip: Tip, after: RecordedEvent | None, candidates: Iterable[Found]) -> list[Found]:
-    """Choose those that follow the tip one by one, and those that lead to `after`; then stop."""
-    by_prev: dict[str, Found] = {}
-    by_hash: dict[str, Found] = {}
-    bridge: list[Found] = []
-    for each in candidates:
-        if each.event["seq"] > tip.seq and (after is None or each.event["seq"] < after["seq"]):
-            by_prev.setdefault(each.event["prev"], each)
-            by_hash.setdefault(each.hash, each)
-            bridge = _linked(tip, after, by_prev, by_hash)
-            if after is not None and bridge and _spans(tip, bridge, after):
-                break
-    return bridge
-
-
-def _linked(
-    tip: Tip, after: RecordedEvent | None, by_prev: dict[str, Found], by_hash: dict[str, Found]
-) -> list[Found]:
-    linked: dict[int, Found] = {}
-    seq, hash_ = tip
-    while (each := by_prev.get(hash_)) and each.event["seq"] > seq:
-        seq, hash_ = each.event["seq"], each.hash
-        linked[seq] = each
-    if after is not None:
-        first, wanted = after["seq"], after["prev"]
-        while (each := by_hash.get(wanted)) and seq < each.event["seq"] < first:
-            first, wanted = each.event["seq"], each.event["prev"]
-            linked[first] = each
-    return [linked[seq] for seq in sorted(linked)]
-
-
 def _without_torn_batch(found: list[Found], fragments: Sequence[_Fragment]) -> list[Found]:
     """Drop the lines of a batch that was cut off at the end: they count only together."""
     i, n = found[-1].event.get("batch", (1, 1)) if found else (1, 1)
@@ -365,16 +345,12 @@ def _without_torn_batch(found: list[Found], fragments: Sequence[_Fragment]) -> l
 def _finished(fragments: Sequence[_Fragment], found: Sequence[Found]) -> int:
     """Count the fragments that brought nothing back and look like whole lines."""
     brought = {each.salvaged.first for each in found if each.salvaged}
-    left = [p for n, p in enumerate(fragments) if n not in brought and p.what is _UNREADABLE]
+    left = [part for number, part in enumerate(fragments) if number not in brought]
     return sum(codec.looks_finished(part.raw) for part in left)
 
 
-def _spans(tip: Tip, bridge: Sequence[Found], after: RecordedEvent) -> bool:
-    hashes = [tip.hash, *(each.hash for each in bridge)]
-    prevs = [*(each.event["prev"] for each in bridge), after["prev"]]
-    return hashes == prevs
-
-
 BOM = b"\xef\xbb\xbf"
+_HASH_SIZE = 22
 _UNREADABLE = "unreadable"
+_MOVED = "an intact event that stood in another place"
 _TORN = "a write that was cut off; nothing acknowledged was in it"

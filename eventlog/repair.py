@@ -116,15 +116,27 @@ def _walk(backend: Backend, session_id: str, options: Options, progress: Progres
     )
     for block in backend.read(session_id, START):
         if walk.size >= size:
-            break  # what was appended since; a dry run takes no lock
+            break
         if block.skipped:
             walk.oversize(block.skipped)
-        walk.feed(block.lines)
-        if block.rest:
-            walk.feed([block.rest], newline=0)
+        lines, rest = _up_to(block, size - walk.size)
+        walk.feed(lines)
+        if rest:
+            walk.feed([rest], newline=0)
         progress(_size(block))
     walk.finish()
     return walk
+
+
+def _up_to(block: Block, room: int) -> tuple[list[bytes], bytes]:
+    """Leave out what was appended since: a dry run takes no lock. Return lines and what is behind."""
+    if _size(block) <= room:
+        return block.lines, block.rest
+    for number, line in enumerate(block.lines):
+        if room <= len(line):
+            return block.lines[:number], line[:room]
+        room -= len(line) + 1
+    return block.lines, block.rest[:room]
 
 
 def _taken(backend: Backend, session_id: str, progress: Progress) -> tuple[Taken, int]:

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from copy import copy, deepcopy
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from eventlog import codec
@@ -33,6 +32,8 @@ from eventlog.projections.tree import branches
 from eventlog.projections.usage import USAGE, Usage
 from eventlog.reading import feed, follow_events, read_events
 from eventlog.record import RecordedEvent
+from eventlog.request import Request
+from eventlog.snapshot import make, newest_messages, pays
 
 if TYPE_CHECKING:
     from eventlog.events import Event
@@ -40,22 +41,6 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 Read = Callable[[Mark], Iterator[Block]]
 Header = Callable[[], codec.Draft]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A message list together with what proves it: recorded in `model.called` before a call.
-
-    `version` is the session's version that the list was folded from, `head` the message it ends
-    at, `rules` the version of the view's rules, `digest` the hash of the exact list.
-    """
-
-    messages: list[Message]
-    version: int
-    head: int
-    limit: int | None
-    rules: int
-    digest: str
 
 
 class Session:
@@ -155,7 +140,19 @@ class Session:
         rules); `limit` is the most messages wanted. The dicts are the caller's own.
         """
         with self._mutex:
+            if limit is not None and self._mark == START:
+                newest = newest_messages(self._backend, self.id, limit)
+                if newest is not None:
+                    return newest
             return view(self.project(MESSAGES), limit)
+
+    def snapshot(self) -> None:
+        """Let whoever opens this session next read only its end, if that pays by now.
+
+        A cache beside the log, proven when it is used; deleting it costs nothing but time.
+        """
+        if pays(self._backend, self.id):
+            make(self._backend, self.id)
 
     def request(self, limit: int | None = None) -> Request:
         """Return messages(limit) together with what proves it."""

@@ -52,14 +52,20 @@ def _ask(model: Model, messages: list[Message], say: Callable[[Delta], None]) ->
             for delta in stream:
                 say(delta)
     except ModelError as error:
-        if not error.too_long or len(messages) <= 1:
+        half = _newer_half(messages)
+        if not (error.too_long and half):
             raise
     else:
         return stream.reply
-    half = messages[len(messages) // 2 :]
+    return _ask(model, half, say)
+
+
+def _newer_half(messages: list[Message]) -> list[Message]:
+    """Return the newer half, begun with no tool result; nothing of a single message."""
+    half = messages[(len(messages) + 1) // 2 :]
     while half and half[0]["role"] == "tool":
         half = half[1:]
-    return _ask(model, half, say)
+    return half
 
 
 def drop_summary(session: Session) -> RecordedEvent:
@@ -79,7 +85,10 @@ def _older(session: Session, keep: int) -> tuple[int, list[Message]]:
         raise InvalidEventError(f"session {session.id} has no more than {keep} messages to keep")
     older = copy(state)
     older.head = path[cut - 1]
-    return state.seqs[older.head], view(older)
+    through = state.seqs[older.head]
+    if any(covered == through for _, covered, _ in state.summaries):
+        raise InvalidEventError(f"session {session.id} is summed up to there already")
+    return through, view(older)
 
 
 def _whole_groups(state: Conversation, path: list[int], cut: int) -> int:

@@ -69,7 +69,9 @@ def take_turn(
         session.append(_interrupted(reply, call))
         raise
     checkpoints.stop()
-    return session.append(_whole(reply, call))
+    recorded = session.append(_whole(reply, call))
+    session.snapshot()
+    return recorded
 
 
 def _record_call(

@@ -158,7 +158,8 @@ class Chat:
             reply = take_turn(self.session, self.model, message, say=screen.show)
         except ModelError as error:
             screen.end()
-            if error.too_long and keep and self._context != 0 and self.summarize(keep):
+            keep = self._fewer(keep) if error.too_long and self._context != 0 else 0
+            if keep and self.summarize(keep):
                 self.ask(None, mark=mark, keep=keep // 3)
             else:
                 self._fail(error)
@@ -175,7 +176,7 @@ class Chat:
             screen.show_calls(reply["data"].get("tool_calls") or [])
             screen.end("" if screen.began else f"{mark}(an empty reply)")
             used = (reply["data"].get("usage") or {}).get("total_tokens", 0)
-            if self._context and used > self._context:
+            if self._context and used > self._context and self._fewer(keep) == keep:
                 self.summarize(keep)
 
     def summarize(self, keep: int = KEEP) -> bool:
@@ -189,6 +190,10 @@ class Chat:
             self._fail(error)
             return False
         return True
+
+    def _fewer(self, keep: int) -> int:
+        """Return how many of the newest messages can stay, with at least one to sum up."""
+        return len(self.session.last_messages(keep + 1)) - 1 if keep else 0
 
     def _fail(self, error: EventLogError) -> None:
         click.echo(f"error: {safe(str(error))}", err=True)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 import click
 
 from eventlog import codec
+from eventlog.errors import EventLogError
 
 from .options import json_option, open_place, sessions_argument, store_option, wanted_sessions
 from .progress import progress_bar
+from .terminal import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,13 +47,14 @@ def command(
     erase: tuple[int, ...],
     as_json: bool,
     place: str | None,
-) -> None:
+) -> int:
     """Rewrite the logs of SESSIONS, or of --all, without superseded events.
 
     Superseded are checkpoints of replies that were finished, titles and metadata that were set
     again, and moves of the head that no branch needs. Every view of the session stays as it is, and
     so does every list that a model was sent. The log as it was goes to the archive, compressed.
-    Without --apply it only shows what would go. Chats and followers carry on meanwhile.
+    Without --apply it only shows what would go. Chats and followers carry on meanwhile. With --all,
+    a log that cannot be compacted is left as it is and told, and the exit code is 1.
 
     --erase is another thing: what was said in an event goes for good, and with it the archives and
     quarantines, which hold it too.
@@ -63,17 +66,24 @@ def command(
     store = open_place(place)
     if erase:
         _erase(store, wanted_sessions(store, sessions, everything), erase, apply_it=apply_it)
-        return
-    done = []
+        return 0
+    done, failed = [], 0
     for name in wanted_sessions(store, sessions, everything):
-        done.append(_work(store, name, _verb(apply_it=apply_it, undo=undo)))
+        try:
+            done.append(_work(store, name, _verb(apply_it=apply_it, undo=undo)))
+        except EventLogError as error:
+            if not everything:
+                raise
+            click.echo(f"{name}: left as it is: {one_line(str(error))}", err=True)
+            failed = 1
+            continue
+        if not as_json:
+            click.echo(_told(done[-1], apply_it=apply_it, undo=undo))
         if purge or keep is not None:
             _purge(store, name, keep or 0)
     if as_json:
         click.echo(codec.dump_json([asdict(each) for each in done], pretty=True))
-        return
-    for each in done:
-        click.echo(_told(each, apply_it=apply_it, undo=undo))
+    return failed
 
 
 def _erase(store: "Store", names: list[str], seqs: tuple[int, ...], *, apply_it: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eventlog import codec
+from eventlog.errors import EventLogError
 
 from .options import json_option, open_place, sessions_argument, store_option, wanted_sessions
 from .progress import progress_bar
@@ -58,18 +59,24 @@ def command(
     store = open_place(place)
     options = Options(tuple(partial(_lines, path) for path in copies), accept_edits)
     work = repair if apply_it else plan_repair
-    plans = []
+    plans, failed = [], False
     for name in wanted_sessions(store, sessions, everything):
-        size = store.backend.stat(name).size
-        with progress_bar(f"repair {name}", size * _READINGS) as progress:
-            plans.append(work(store, name, options, progress))
+        try:
+            size = store.backend.stat(name).size
+            with progress_bar(f"repair {name}", size * _READINGS) as progress:
+                plans.append(work(store, name, options, progress))
+        except EventLogError as error:
+            if not everything:
+                raise
+            click.echo(f"{name}: left as it is: {one_line(str(error))}", err=True)
+            failed = True
+        else:
+            if not as_json:
+                _print(plans[-1], done=apply_it)
     if as_json:
         click.echo(codec.dump_json([asdict(plan) for plan in plans], pretty=True))
-    else:
-        for plan in plans:
-            _print(plan, done=apply_it)
     left = any(plan.lost or (plan.needed and not apply_it) for plan in plans)
-    return DAMAGE_FOUND if left else 0
+    return DAMAGE_FOUND if left or failed else 0
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -85,7 +92,7 @@ def _print(plan: "Plan", *, done: bool) -> None:
         return
     click.echo(f"{plan.session_id}: {'mended' if done else 'can be mended'}")
     for line in _told(plan):
-        click.echo(f"  {one_line(line)}")
+        click.echo(f"  {line}")
     if done:
         click.echo(f"  the log as it was: {plan.archive}")
     else:
@@ -98,7 +105,7 @@ def _told(plan: "Plan") -> Iterator[str]:
     for piece in plan.pieces:
         events = ", ".join(f"event {seq}" for seq in piece.seqs)
         found = f" → {events}" if events else ""
-        yield f"{piece.fate:<11} byte {piece.offset:,}, {piece.length:,} bytes: {piece.what}{found}"
+        yield f"{piece.fate:<11} byte {piece.offset:,}, {piece.length:,} bytes: {one_line(piece.what)}{found}"
     if plan.restored:
         yield f"restored    {plan.restored:,} event(s) from other copies"
     if plan.header_rebuilt:

@@ -50,6 +50,8 @@ def command(session: str, *, as_json: bool, place: str | None, **asked: Any) -> 
     With --verify, exit code 3 tells that a request cannot be rebuilt as it was sent, and the first
     difference is printed.
     """
+    if asked["step"] and asked["follow"]:
+        raise click.UsageError("--step goes back and forth over what is there: not with --follow")
     store = open_place(place)
     opened = store.open(store.find(session))
     if asked["prove_it"]:
@@ -106,7 +108,7 @@ def _show(event: "RecordedEvent", *, timeline: bool, as_json: bool) -> None:
 def _until(events: "Iterable[RecordedEvent]", until: str) -> "Iterator[RecordedEvent]":
     """Give events up to a `seq` or a time."""
     if until.isdecimal():
-        return takewhile(lambda event: event["seq"] <= int(until), events)
+        return _up_to(events, int(until))
     try:
         moment = datetime.fromisoformat(until)
     except ValueError:
@@ -116,6 +118,15 @@ def _until(events: "Iterable[RecordedEvent]", until: str) -> "Iterator[RecordedE
     utc = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     text = utc.isoformat(timespec="microseconds")[:26] + "Z"
     return takewhile(lambda event: event["at"] <= text, events)
+
+
+def _up_to(events: "Iterable[RecordedEvent]", seq: int) -> "Iterator[RecordedEvent]":
+    """Give events up to a `seq`, and do not wait for the one after it."""
+    for event in events:
+        if event["seq"] <= seq:
+            yield event
+        if event["seq"] >= seq:
+            return
 
 
 def _paced(events: "Iterable[RecordedEvent]", speed: float) -> "Iterator[RecordedEvent]":

@@ -25,6 +25,7 @@ class MemoryBackend:
         self._logs: dict[str, list[bytes]] = {}
         self._changed: dict[str, float] = {}
         self._kept: dict[str, dict[str, list[bytes]]] = {}  # archives and quarantines
+        self._cached: dict[str, bytes] = {}
         self._bin: list[tuple[str, list[bytes]]] = []
         self._lock = threading.RLock()
 
@@ -66,6 +67,14 @@ class MemoryBackend:
         """Give the lines of one archive."""
         session_id, _, kept = name.partition("/")
         return iter(self._kept[session_id][kept])
+
+    def cached(self, session_id: str) -> bytes | None:
+        """Return what was kept."""
+        return self._cached.get(session_id)
+
+    def cache(self, session_id: str, data: bytes) -> None:
+        """Keep something that can be made again."""
+        self._cached[session_id] = data
 
     def copy_names(self, session_id: str) -> list[str]:
         """Return the names of what was kept of a session."""

@@ -63,7 +63,7 @@ class Conversation:
         """The `seq` of the head; 0 at the beginning."""
         return self.seqs[self.head] if self.head >= 0 else 0
 
-    def add(self, seq: int, message: Message) -> None:
+    def add(self, seq: int, message: Message | None) -> None:
         """Add a message after the head and make it the head."""
         node = len(self.nodes)
         if self.head != node - 1:

@@ -3,7 +3,8 @@
 An event is superseded by a later one: a checkpoint of a reply by the whole reply, a title by the
 next title, metadata when all of it was set again, a move of the head by the next move with no
 message between. It is still needed where a model was called in between, as the list that was sent
-is rebuilt from what was there then; and where it has an idempotency key.
+is rebuilt from what was there then; and where it was appended under an idempotency key, as the next
+append under that key returns it.
 """
 
 from bisect import bisect_left
@@ -25,7 +26,9 @@ class Superseded:
     kinds: dict[int, str] = field(default_factory=dict)
     seen_by_calls: list[int] = field(default_factory=list)  # versions that lists were made from
     title: int | None = None
-    move: int | None = None
+    moves: list[int] = field(default_factory=list)  # of the head, with no message since
+    messages: set[int] = field(default_factory=set)
+    keyed: int = 0  # how many lines of a batch under a key are still to come
     checkpoints: dict[int, list[int]] = field(default_factory=dict)  # call -> its checkpoints
     metadata: dict[int, set[str]] = field(default_factory=dict)  # seq -> names not set again
     named: set[int] = field(default_factory=set)  # events that another one refers to
@@ -48,7 +51,11 @@ class Superseded:
 
 def _apply(state: Superseded, event: RecordedEvent) -> Superseded:
     seq, kind, data = event["seq"], event["type"], event["data"]
-    if "key" not in event:
+    if "key" in event:
+        state.keyed = event.get("batch", (1, 1))[1]
+    if state.keyed:
+        state.keyed -= 1
+    else:
         state.kinds[seq] = kind
     if kind in _APPLY:
         _APPLY[kind](state, seq, data)
@@ -58,12 +65,13 @@ def _apply(state: Superseded, event: RecordedEvent) -> Superseded:
 def _message(state: Superseded, seq: int, data: dict[str, Any]) -> None:
     for checkpoint in state.checkpoints.pop(data.get("call", 0), ()):
         state.replace(checkpoint, seq)
-    state.move = None
+    state.messages.add(seq)
+    state.moves.clear()
 
 
 def _checkpoint(state: Superseded, seq: int, data: dict[str, Any]) -> None:
     state.checkpoints.setdefault(data["call"], []).append(seq)
-    state.move = None
+    state.moves.clear()
 
 
 def _call(state: Superseded, seq: int, data: dict[str, Any]) -> None:
@@ -73,8 +81,11 @@ def _call(state: Superseded, seq: int, data: dict[str, Any]) -> None:
 
 def _head(state: Superseded, seq: int, data: dict[str, Any]) -> None:
     state.named.add(data["to"])
-    state.replace(state.move, seq)
-    state.move = seq
+    if data["to"] == 0 or data["to"] in state.messages:  # else it may move nothing
+        for move in state.moves:
+            state.replace(move, seq)
+        state.moves.clear()
+    state.moves.append(seq)
 
 
 def _title(state: Superseded, seq: int, data: dict[str, Any]) -> None:

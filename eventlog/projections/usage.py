@@ -4,6 +4,7 @@ Every call is counted once, where its reply or its failure was recorded, on all 
 spent was spent.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -37,16 +38,20 @@ class Usage:
     @property
     def total(self) -> Tokens:
         """The sum over all models."""
-        total = Tokens()
-        for tokens in self.models.values():
-            for name, value in asdict(tokens).items():
-                setattr(total, name, getattr(total, name) + value)
-        return total
+        return _sum(self.models.values())
 
     def of(self, call: int | None, model: str | None) -> Tokens:
         """Return the counts that a call belongs to."""
         name = self.calls.get(call or 0) or model or "unknown"
         return self.models.setdefault(name, Tokens())
+
+
+def _sum(counts: Iterable[Tokens]) -> Tokens:
+    total = Tokens()
+    for tokens in counts:
+        for name, value in asdict(tokens).items():
+            setattr(total, name, getattr(total, name) + value)
+    return total
 
 
 def _apply(usage: Usage, event: RecordedEvent) -> Usage:
@@ -60,7 +65,9 @@ def _apply(usage: Usage, event: RecordedEvent) -> Usage:
     elif kind == "model.failed":
         usage.of(data.get("call"), None).failed += 1
     elif kind == "session.forked":
-        usage.inherited, usage.models = usage.models, {}
+        for name, tokens in usage.models.items():
+            usage.inherited[name] = _sum([usage.inherited.get(name, Tokens()), tokens])
+        usage.models = {}
     elif kind == "context.summarized" and data.get("usage"):
         _count(usage.of(None, data.get("model")), data["usage"])
     return usage

@@ -14,7 +14,7 @@ from eventlog.errors import (
     LogPoisonedError,
     SessionNotFoundError,
 )
-from eventlog.store import Store
+from eventlog.store import Store, open_store
 from tests.log.helpers import (
     FaultyFolder,
     begin,
@@ -127,12 +127,12 @@ def test_an_append_is_one_write_and_one_sync_however_many_events(
     assert calls == (1, 1, 0)
 
 
-def test_the_first_append_also_syncs_the_folder_after_the_file(tmp_path: Path) -> None:
+def test_the_first_append_syncs_the_folder_before_it_writes(tmp_path: Path) -> None:
     folder = FaultyFolder(tmp_path)
     begin(tmp_path, session_id="other")  # so that the folder and its locks are there
     Store(JsonlBackend(folder)).create("s")
     assert [call for call in folder.calls if call in ("write", "sync", "sync_folder")] == [
-        "write", "sync", "sync_folder",
+        "sync_folder", "write", "sync",
     ]  # fmt: skip
 
 
@@ -185,13 +185,14 @@ def test_the_first_of_two_failures_is_the_one_told(tmp_path: Path, call: str) ->
     assert Store(JsonlBackend(folder)).get_or_create("s").messages() == []
 
 
-def test_a_new_session_whose_folder_cannot_be_synced_is_unknown(tmp_path: Path) -> None:
+def test_a_new_session_whose_folder_cannot_be_synced_is_not_there(tmp_path: Path) -> None:
     begin(tmp_path, session_id="other")
     folder = FaultyFolder(tmp_path)
     folder.break_call("sync_folder", errno.EIO)
     with pytest.raises(AppendError) as caught:
         Store(JsonlBackend(folder)).create("s")
-    assert caught.value.outcome == "unknown"
+    assert caught.value.outcome == "not appended"
+    assert open_store(tmp_path).ids() == ["other"]
 
 
 @pytest.mark.parametrize("call", ["open_lock", "open", "status", "read_at", "make"])

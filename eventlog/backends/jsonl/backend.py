@@ -4,6 +4,7 @@
     <folder>/.locks/<id>.lock    its lock
     <folder>/.archive/           logs that were replaced, as they were
     <folder>/.quarantine/        what repair put aside
+    <folder>/.cache/             what can be made again
     <folder>/.bin/               what was deleted
 
 docs/format.md has the lines; writer.py has the way to append them.
@@ -16,7 +17,7 @@ from pathlib import Path
 from eventlog.backend import START, Archive, Block, Mark, Stat
 from eventlog.errors import BackendUnavailableError, SessionNotFoundError
 
-from . import archives
+from . import archives, caching
 from .files import READ, Folder
 from .lock import acquire
 from .log_file import SUFFIX, open_log
@@ -84,6 +85,14 @@ class JsonlBackend:
     def read_archive(self, name: str) -> Iterator[bytes]:
         """Give the lines of one archive."""
         return archives.read(self.folder, name)
+
+    def cached(self, session_id: str) -> bytes | None:
+        """Return what `cache` kept."""
+        return caching.read(self.folder, session_id)
+
+    def cache(self, session_id: str, data: bytes) -> None:
+        """Keep something that can be made again."""
+        caching.write(self.folder, session_id, data)
 
     def copy_names(self, session_id: str) -> list[str]:
         """Return the names of a session's archives and quarantines."""

@@ -18,8 +18,8 @@ from typing import Self
 from eventlog.backend import START, Block
 from eventlog.errors import BackendUnavailableError
 
-from . import archives
-from .archives import ARCHIVE
+from . import archives, caching
+from .archives import ARCHIVE, PACKED
 from .files import CREATE, Folder, shut
 from .lock import acquire
 from .log_file import SUFFIX
@@ -106,7 +106,7 @@ class JsonlRewriter:
         return (a.st_ino, a.st_dev) == (b.st_ino, b.st_dev)
 
     def _free_name(self, place: str, generation: int) -> str:
-        taken = set(self._folder.names(place))
+        taken = {name.removesuffix(PACKED) for name in self._folder.names(place)}
         stem = f"{self._session_id}.g{generation}"
         numbered = (f"{stem}.{n}{SUFFIX}" for n in range(2, len(taken) + 3))
         return f"{place}/" + next(n for n in (stem + SUFFIX, *numbered) if n not in taken)
@@ -135,6 +135,7 @@ class JsonlRewriter:
         """Remove all archives and quarantines of the session for good."""
         for name in copy_names(self._folder, self._session_id):
             archives.drop(self._folder, name)
+        caching.drop(self._folder, self._session_id)
 
     def drop_archive(self, name: str) -> None:
         """Remove one archive for good."""

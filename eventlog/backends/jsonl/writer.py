@@ -80,7 +80,7 @@ class JsonlWriter:
                 self._sync_name(len(lines))
             self._store(data, len(lines))
             if durability == "fsync":
-                self._sync(len(lines))
+                self._sync(data, len(lines))
         except BaseException:
             self._remove_if_empty()
             raise
@@ -133,28 +133,35 @@ class JsonlWriter:
         except OSError as error:
             raise AppendError("not appended", events, f"sync failed: {_reason(error)}") from error
 
-    def _sync(self, events: int) -> None:
+    def _sync(self, data: bytes, events: int) -> None:
         """Bring it to the disk.
 
         A failed sync is not tried again: the kernel then calls the pages clean, and a second one
-        would succeed with the data gone.
+        would succeed with the data gone. For the same reason what was written is cut off: whoever
+        read it there, from memory, would take it for stored.
         """
         try:
             self._folder.sync(self._log)
         except OSError as error:
+            with suppress(OSError):
+                self._cut_off(data)
             raise AppendError("unknown", events, f"sync failed: {_reason(error)}") from error
 
     def _roll_back(self, data: bytes, events: int, cause: BaseException) -> None:
-        """Cut off what this append wrote, if that and nothing else follows the old end."""
+        """Put the log back as it was."""
         try:
-            there = self._folder.read_at(self._log, len(data) + 1, self._size)
-            if not data.startswith(there):
-                raise OSError("somebody else wrote to the log meanwhile")
-            self._folder.truncate(self._log, self._size)
+            self._cut_off(data)
             self._folder.sync(self._log)
         except OSError as error:
             reason = f"{_reason(cause)}; and putting the log back failed: {_reason(error)}"
             raise AppendError("unknown", events, reason) from cause
+
+    def _cut_off(self, data: bytes) -> None:
+        """Cut off what this append wrote, if that and nothing else follows the old end."""
+        there = self._folder.read_at(self._log, len(data) + 1, self._size)
+        if not data.startswith(there):
+            raise OSError("somebody else wrote to the log meanwhile")
+        self._folder.truncate(self._log, self._size)
 
     def _remove_if_empty(self) -> None:
         """Remove the file that this append made, while nothing is in it."""
