@@ -45,8 +45,9 @@ types: $(VENV)/.dev
 bench: $(VENV)/.dev ## measure; every row is a ratio of two things timed in one run
 	@$(BIN)/python tests/bench/bench.py $(ARGS)
 
-docs: $(VENV)/.dev ## write docs/cli.md anew from each command's --help
+docs: $(VENV)/.dev ## write what is generated: docs/cli.md, and the table of faults in README.md
 	@$(BIN)/python -m tests.docs.cli_page
+	@$(BIN)/python -m tests.crash.fifteen
 
 model: $(VENV)/.model ## fetch the embedded model (about 130 MB), as `make chat` does when no provider is configured
 

@@ -10,6 +10,7 @@ from eventlog.errors import EventLogError, InvalidEventError
 from eventlog.generation import Proof, rechain, taken_lines
 from eventlog.mending import Taken
 from eventlog.projections.messages import MESSAGES
+from eventlog.reading import feed
 from eventlog.session import Session
 from eventlog.store import Store, new_header, utc_now
 
@@ -44,11 +45,11 @@ def _taken(backend: Backend, session_id: str, version: int) -> Taken:
     """Return the events up to `version` that a reader takes from a healthy log."""
     chain, taken, rest, last = Chain(session_id), Taken(), b"", 0
     for block in backend.read(session_id, START):
-        events = [event for event in chain.feed(block.lines) if event["seq"] <= version]
+        events = [event for event in feed(chain, block) if event["seq"] <= version]
         taken.add(events)
         last = events[-1]["seq"] if events else last
         rest = block.rest
-    if not chain.health(rest).ok:
+    if chain.settle() or not chain.health(rest).ok:
         raise EventLogError(f"session {session_id} is damaged: eventlog repair {session_id}, first")
     if last != version or not version:
         raise InvalidEventError(f"session {session_id} has no event {version}")

@@ -131,8 +131,13 @@ class Chain:
         if not finished:
             first = self._held[0] if self._held else None
             return Place(first["seq"], first["prev"]) if first else Place(self.seq + 1, self.hash)
-        tip, _ = self._tip()
-        return Place(tip + len(finished) + 1, finished[-1].claim or codec.UNKNOWN_PREV)
+        (tip, hash_), claim = self._tip(), finished[-1].claim
+        if claim is None or claim in (
+            hash_,
+            self.hash,
+        ):  # then it would seem that nothing is between
+            claim = codec.UNKNOWN_PREV
+        return Place(tip + len(finished) + 1, claim)
 
     def health(self, rest: bytes = b"") -> Health:
         """Report on all that was fed so far; `rest` is what follows the last newline."""
@@ -177,8 +182,7 @@ class Chain:
         if run[0]["seq"] == 1:
             self._check_format(run[0])
         run = self._held + run
-        i, n = run[-1].get("batch", (1, 1))
-        cut = len(run) if i == n else max(len(run) - i, 0)
+        cut = _end_of_whole(run)
         self._held = run[cut:]
         return self._count(run[:cut])
 
@@ -191,7 +195,9 @@ class Chain:
         if header["type"] != "session.created":
             return
         written = header["data"].get("format", FORMAT)
-        unknown = [f for f in header["data"].get("incompat", ()) if f not in INCOMPATIBLE_FLAGS]
+        flags = header["data"].get("incompat", [])
+        wanted = flags if isinstance(flags, list) else [flags]
+        unknown = [flag for flag in wanted if str(flag) not in INCOMPATIBLE_FLAGS]
         if written != FORMAT or unknown:
             found = unknown or f"format {written}"
             raise UnsupportedFormatError(self.session_id, found, f"format {FORMAT}")
@@ -231,8 +237,9 @@ class Chain:
         events: list[RecordedEvent] = []
         if self._stray and record["seq"] > self._stray[-1]["seq"]:
             events = self._accept_stray()
+        run = self._take_early(record, length)
         self._drop_stray()
-        self._stray, self._stray_at = [record], (self._line + 1, self._offset)
+        self._stray, self._stray_at = [record, *run], (self._line + 1, self._offset)
         return events
 
     def _salvage(self, line: bytes, length: int) -> list[RecordedEvent]:
@@ -271,7 +278,8 @@ class Chain:
     def _is_instead_of_stray_batch(self, record: RecordedEvent) -> bool:
         """Let a record take the place of a batch that the stray run ends in, and that is not whole."""
         i, n = self._stray[-1].get("batch", (1, 1)) if self._stray else (1, 1)
-        if i == n or len(self._stray) < i or self._stray[-i]["prev"] != record["prev"]:
+        first = self._stray[-i] if i <= len(self._stray) else None
+        if i == n or not first or not _follows(record, first["seq"] - 1, first["prev"]):
             return False
         self._note("torn", 0, _TORN_BATCH)
         self._condemn("torn", _TORN, self._stray_at[1])
@@ -304,11 +312,11 @@ class Chain:
         line, offset = self._stray_at
         if missing:
             self._record(_gap(line, offset, self.seq + 1, first), missing)
-        elif not self._spoiled:
-            reason = f"event {first['seq']} does not follow the line before it"
-            self._record(Damage("suspect", line, offset, 0, reason))
         behind = [bad for bad in self._spoiled if bad.offset > offset]  # still to be judged
         self._spoiled = self._spoiled[: len(self._spoiled) - len(behind)]
+        if not missing and not self._spoiled:
+            reason = f"event {first['seq']} does not follow the line before it"
+            self._record(Damage("suspect", line, offset, 0, reason))
         self._condemn("damaged", "unreadable")
         events += self._follow(run)
         self._spoiled = behind
@@ -353,6 +361,15 @@ class Chain:
 def _follows(record: RecordedEvent, seq: int, hash_: str) -> bool:
     """Whether a record comes after the event `seq`: its `prev` proves that nothing is between."""
     return record["prev"] == hash_ and record["seq"] > seq
+
+
+def _end_of_whole(run: Sequence[RecordedEvent]) -> int:
+    """Count the records before a batch at the run's end that is not whole."""
+    i, n = run[-1].get("batch", (1, 1))
+    cut = len(run) - (i < n)
+    while i < n and cut and run[cut - 1].get("batch") == [i - 1, n]:
+        cut, i = cut - 1, i - 1
+    return cut
 
 
 _TORN = "a write was cut off here; nothing acknowledged was lost"

@@ -14,7 +14,6 @@ import re
 from base64 import urlsafe_b64decode
 from binascii import b2a_base64
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -29,6 +28,9 @@ MAX_LINE = 16 * 1024 * 1024
 
 MAX_DEPTH = 64
 """How deep a line may nest; the line's own object is the first level."""
+
+MAX_SEQ = 2**53 - 1
+"""No event has a higher number: beyond it, not every reader of JSON keeps numbers exact."""
 
 FIRST_PREV = "A" * 22
 """The `prev` of line 1, which follows nothing."""
@@ -48,9 +50,12 @@ SHORTEST = 130
 _HASH = slice(-24, -2)  # the 22 characters in `…,"hash":"<22>"}`
 _HASH_MARK = b',"hash":"'  # itself in no hash, so a change of it must be looked for
 _HASHED = slice(None, -33)  # everything before `,"hash":"`
+_PREV_MARK = b',"prev":"'
+_PREV_MARKED = slice(-65, -56)
 _PREV = slice(-56, -34)  # the 22 characters in `,"prev":"<22>","hash":"<22>"}`
 _ENVELOPE = 256  # an upper bound for all of a line but its type, key and data
 _MAX_KEY = 256
+_USUAL_MEMBERS = 6  # seq, at, type, data, prev, hash
 _MAX_TYPE = 64
 
 _AS_GIVEN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME  # refuse them
@@ -117,16 +122,10 @@ def decode(line: bytes) -> RecordedEvent | None:
         return None
     try:
         record: RecordedEvent = orjson.loads(line)
-        whole = (
-            isinstance(record["seq"], int)
-            and isinstance(record["type"], str)
-            and isinstance(record["at"], str)
-            and isinstance(record["data"], dict)
-            and record["prev"].encode() == line[_PREV]
-        )
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+    except orjson.JSONDecodeError as error:
+        _check_memory(error)
         return None
-    return record if whole else None
+    return record if line[_PREV_MARKED] == _PREV_MARK and _is_whole(record, 0) else None
 
 
 def decode_run(lines: Sequence[bytes], start: int, seq: int, prev: str) -> list[RecordedEvent]:
@@ -138,23 +137,47 @@ def decode_run(lines: Sequence[bytes], start: int, seq: int, prev: str) -> list[
     """
     run = lines[start : start + _count_linked(lines, start, prev.encode())]
     records: list[RecordedEvent] = []
-    with suppress(orjson.JSONDecodeError):  # hashed right, yet no JSON: the run ends before it
+    try:
         records += map(orjson.loads, run)
+    except orjson.JSONDecodeError as error:  # hashed right, yet no JSON: the run ends before it
+        _check_memory(error)
     for number, record in enumerate(records):
-        try:
-            if record["seq"] <= seq or record["data"].__class__ is not dict:
-                return records[:number]
-            seq = record["seq"]
-        except (KeyError, TypeError):
+        if not _is_whole(record, seq):
             return records[:number]
+        seq = record["seq"]
     return records
+
+
+def _is_whole(record: Any, after: int) -> bool:
+    """Whether a parsed line has its members, each of its kind, and a number above `after`."""
+    try:
+        return bool(
+            record["seq"].__class__ is int
+            and after < record["seq"] <= MAX_SEQ
+            and record["data"].__class__ is dict
+            and record["type"].__class__ is str
+            and record["at"].__class__ is str
+            and (len(record) == _USUAL_MEMBERS or _has_proper_options(record))
+        )
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def _has_proper_options(record: dict[str, Any]) -> bool:
+    first, last = record.get("batch", (1, 1))
+    return (
+        first.__class__ is int is last.__class__
+        and 0 < first <= last
+        and isinstance(record.get("key", ""), str)
+        and record.get("v", 1).__class__ is int
+    )
 
 
 def _count_linked(lines: Sequence[bytes], start: int, last: bytes) -> int:
     """Count the lines from `lines[start]` that hash right and name the hash before them."""
     count, digest_of = 0, sha256
     for line in lines[start:] if start else lines:
-        if line[-56:-34] != last:
+        if line[-65:-34] != _PREV_MARK + last:
             break
         own = b2a_base64(digest_of(line[:-33]).digest()[:16], newline=False)
         last = own.translate(_URLSAFE)[:22]
@@ -299,6 +322,12 @@ def _head(type_: str, version: int) -> bytes:
 
 def _hash(hashed: bytes) -> bytes:
     return b2a_base64(sha256(hashed).digest()[:16], newline=False).translate(_URLSAFE)[:22]
+
+
+def _check_memory(error: orjson.JSONDecodeError) -> None:
+    """Tell a lack of memory, which orjson reports as bad JSON, from a line that is damaged."""
+    if error.msg.startswith("Not enough memory"):
+        raise MemoryError(error.msg) from error
 
 
 def _encode_data(data: dict[str, Any]) -> bytes:

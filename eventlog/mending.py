@@ -171,15 +171,18 @@ class Walk:
         """Keep the events in a damaged line that a reader takes; the rest becomes fragments."""
         done = 0
         for start, end, event in codec.find_records(raw):
+            self._fragment(offset + done, raw[done:start])
             if self.taken.expects(event):
-                self._fragment(offset + done, raw[done:start])
                 self._close(event)
                 self.entries.append(Mended(raw[start:end]))
                 self._go_on(event, event["hash"])
                 what = "an intact event that shared its line"
                 self._piece(offset + start, end - start, "salvaged", what, (event["seq"],))
-                self._take_displaced()
-                done = end
+            else:
+                part = _Fragment(offset + start, raw[start:end], self._describe(event))
+                self._displace(part, event)
+            self._take_displaced()
+            done = end
         self._fragment(offset + done, raw[done:])
 
     def _displace(self, part: _Fragment, event: RecordedEvent) -> None:

@@ -21,6 +21,9 @@ from eventlog.session import Session
 
 Verdict = Literal["proven", "differs", "unprovable"]
 
+COMPARED: tuple[Projection[Any], ...] = (MESSAGES, USAGE, SUMMARY)
+"""The projections that every way to fold a session must agree on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -113,14 +116,17 @@ def _why(data: dict[str, Any], messages: list[Message]) -> str:
 
 def _disagreement(session: Session) -> str | None:
     """Compare a cold replay with folding event by event, and with what the handle remembers."""
-    events = list(session.events())
-    compared: tuple[Projection[Any], ...] = (MESSAGES, SUMMARY, USAGE)
-    for projection in compared:
+    for projection in COMPARED:
+        session.project(projection)
+    warm = {projection: session.project(projection) for projection in COMPARED}
+    version = warm[SUMMARY].version  # others may append meanwhile
+    events = [event for event in session.events() if event["seq"] <= version]
+    for projection in COMPARED:
         cold = fold(projection, events)
         stepped = projection.initial()
         for event in events:
             stepped = fold(projection, [event], stepped)
-        for other, how in ((stepped, "event by event"), (session.project(projection), "warm")):
+        for other, how in ((stepped, "event by event"), (warm[projection], "warm")):
             if _comparable(cold) != _comparable(other):
                 return f"{projection.name} folded at once and {how} disagree"
     return None

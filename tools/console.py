@@ -1,11 +1,13 @@
-"""Lines typed at a terminal: editing, history and completion by prompt_toolkit."""
+"""What is typed at a terminal, lines or single keys: editing, history, completion by prompt_toolkit."""
 
+import select
 from collections.abc import Iterator, Sequence
 
 import click
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.input import create_input
 
 from .slash import SLASH
 
@@ -30,3 +32,15 @@ def typed_lines(prompt: str, history: Sequence[str]) -> Iterator[str]:
         if not line.strip():
             return
         yield line
+
+
+def pressed_keys() -> Iterator[str]:
+    """Give the name of each key as it is pressed, as prompt_toolkit has it; Ctrl-C is one, "c-c".
+
+    The terminal is raw until the end, so that no key between two is lost.
+    """
+    keyboard = create_input()
+    with keyboard.raw_mode():
+        while not keyboard.closed:
+            select.select([keyboard.fileno()], [], [])
+            yield from (press.key for press in keyboard.read_keys() or keyboard.flush_keys())

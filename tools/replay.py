@@ -145,19 +145,28 @@ def _step(events: "list[RecordedEvent]") -> None:
     """Show one event at a time, forwards and backwards."""
     if not sys.stdin.isatty():
         raise click.UsageError("--step needs a terminal")
+    if not events:
+        return
+    from .console import pressed_keys  # noqa: PLC0415 - prompt_toolkit is for terminals only
+
     at = 0
-    while 0 <= at < len(events):
-        click.clear()
-        event = events[at]
-        click.echo(
-            f"event {event['seq']} ({at + 1} of {len(events)}), {event['at']}, {event['type']}\n"
-        )
-        click.echo(fitted(told(event) or one_line(codec.dump_json(event["data"]))))
-        click.echo("\nspace → on, ← back, q ends", err=True)
-        key = click.getchar()
-        if key in ("q", "\x1b", "\x03", "\x04"):
+    _show_step(events, at)
+    for key in pressed_keys():
+        if key in ("q", "escape", "c-c", "c-d"):
             return
-        at = max(at - 1, 0) if key in ("\x1b[D", "\x7f", "b", "p") else min(at + 1, len(events) - 1)
+        at += -1 if key in ("left", "c-h", "b", "p") else 1
+        at = min(max(at, 0), len(events) - 1)
+        _show_step(events, at)
+
+
+def _show_step(events: "list[RecordedEvent]", at: int) -> None:
+    event = events[at]
+    click.clear()
+    click.echo(
+        f"event {event['seq']} ({at + 1} of {len(events)}), {event['at']}, {event['type']}\n"
+    )
+    click.echo(fitted(told(event) or one_line(codec.dump_json(event["data"]))))
+    click.echo("\nspace → on, ← back, q ends", err=True)
 
 
 def _prove(session: "Session", *, as_json: bool) -> int:

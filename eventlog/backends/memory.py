@@ -155,7 +155,7 @@ class _MemoryRewriter:
         number = max((int(kept.rpartition(".")[2]) for kept in self._kept), default=0) + 1
         name = f"{name}.{number}"
         self._kept[name] = lines
-        return name
+        return f"{self._session_id}/{name}"
 
 
 def _block(lines: list[bytes], after: Mark) -> Block:

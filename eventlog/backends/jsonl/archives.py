@@ -74,9 +74,14 @@ def _pack(folder: Folder, name: str) -> None:
     new = f"{name}.new"  # its own: other sessions may be packed at the same time
     with suppress(FileNotFoundError):
         folder.unlink(new)
-    with folder.open(name, READ) as plain, folder.open(new, CREATE) as packed:
-        ZstdCompressor(level=_LEVEL, write_checksum=True).copy_stream(plain, packed)
-        folder.sync(packed)
+    try:
+        with folder.open(name, READ) as plain, folder.open(new, CREATE) as packed:
+            ZstdCompressor(level=_LEVEL, write_checksum=True).copy_stream(plain, packed)
+            folder.sync(packed)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            folder.unlink(new)
+        raise
     folder.rename(new, name + PACKED)
     folder.sync_folder(ARCHIVE)
     drop(folder, name)
