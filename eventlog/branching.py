@@ -9,7 +9,6 @@ from eventlog.chain import Chain
 from eventlog.errors import EventLogError, InvalidEventError
 from eventlog.generation import Proof, rechain, taken_lines
 from eventlog.mending import Taken
-from eventlog.projections.messages import MESSAGES
 from eventlog.reading import feed
 from eventlog.session import Session
 from eventlog.store import Store, new_header, utc_now
@@ -21,7 +20,7 @@ def fork(
     """Begin a new session with the events of another up to event `at`, by default all; return it.
 
     The copies keep their seq, time and raw data; a `session.forked` event after them names the
-    origin, and usage counts from there. If `at` is a message, the new session goes on from it.
+    origin, and usage counts from there. If `at` is a message, it is the head: it was the newest.
     Killed meanwhile, there is a new session with no messages, or the whole fork.
     Raises SessionNotFoundError, SessionExistsError, InvalidEventError for a number that is not
     there, and EventLogError for a damaged log: repair it first.
@@ -36,8 +35,6 @@ def fork(
         lines = proof.note(_lines(session.id, session_id, version, past))
         begun = rewriter.replace(0, lines, proof.check_all)
         rewriter.drop_archive(begun)
-    if session.project(MESSAGES).find(version) is not None and session.head != version:
-        session.move_head(version, reason="fork")
     return session
 
 

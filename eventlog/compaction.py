@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eventlog import codec
 from eventlog.backend import START, Archive, Backend, Block, Rewriter
 from eventlog.chain import Chain
 from eventlog.errors import BackendError, EventLogError, SessionNotFoundError
@@ -79,7 +78,11 @@ def plan_compaction(
     Raises SessionNotFoundError, and EventLogError for a damaged log: repair it first.
     """
     reading = _read(store.backend, session_id, progress)
-    return _plan(store.backend, session_id, reading)
+    drop = reading.states[SUPERSEDED.name].droppable()
+    lines = taken_lines(store.backend, session_id, reading.taken) if drop else ()
+    return _told(
+        session_id, reading, drop, sum(len(line) + 1 for line, seq in lines if seq in drop)
+    )
 
 
 def compact(store: Store, session_id: str, progress: Progress = lambda _: None) -> Compaction:
@@ -91,18 +94,23 @@ def compact(store: Store, session_id: str, progress: Progress = lambda _: None) 
     """
     with store.backend.rewriting(session_id) as rewriter:
         reading = _read(store.backend, session_id, progress)
-        plan = _plan(store.backend, session_id, reading)
-        if not plan.needed:
-            return plan
         drop = reading.states[SUPERSEDED.name].droppable()
-        kept = (
-            line
-            for line, seq in taken_lines(store.backend, session_id, reading.taken)
-            if seq not in drop
-        )
-        _rewrite(rewriter, session_id, reading, kept, by="compaction")
+        if not drop:
+            return _told(session_id, reading, drop, saved=0)
+        saved = 0
+
+        def kept() -> Iterator[tuple[bytes, int]]:
+            nonlocal saved
+            for line, seq in taken_lines(store.backend, session_id, reading.taken):
+                if seq in drop:
+                    saved += len(line) + 1
+                else:
+                    yield line, seq
+
+        _rewrite(rewriter, session_id, reading, kept(), by="compaction")
         archive = _pack(rewriter, store.backend, session_id)
-    return replace(plan, generation=reading.generation + 1, archive=archive)
+    done = _told(session_id, reading, drop, saved)
+    return replace(done, generation=reading.generation + 1, archive=archive)
 
 
 def undo(store: Store, session_id: str, progress: Progress = lambda _: None) -> Compaction:
@@ -121,7 +129,7 @@ def undo(store: Store, session_id: str, progress: Progress = lambda _: None) -> 
             for line, seq in taken_lines(store.backend, session_id, reading.taken)
             if seq > origin["version"]
         )
-        lines = (line for line, _ in itertools.chain(past, present))
+        lines = itertools.chain(past, present)
         events = _rewrite(rewriter, session_id, reading, lines, by="undo")
         archive = _pack(rewriter, store.backend, session_id)
     back, generation = events - reading.events, reading.generation + 1
@@ -137,23 +145,9 @@ def purge_archives(store: Store, session_id: str, keep: int = 0) -> list[Archive
     return gone
 
 
-def _plan(backend: Backend, session_id: str, reading: _Reading) -> Compaction:
-    drop = reading.states[SUPERSEDED.name].droppable()
-    saved = 0
-    if drop:
-        saved = sum(
-            len(line) + 1
-            for line, seq in taken_lines(backend, session_id, reading.taken)
-            if seq in drop
-        )
-    return Compaction(
-        session_id,
-        reading.generation,
-        reading.events,
-        reading.size,
-        dict(Counter(drop.values())),
-        saved,
-    )
+def _told(session_id: str, reading: _Reading, drop: dict[int, str], saved: int) -> Compaction:
+    dropped = dict(Counter(drop.values()))
+    return Compaction(session_id, reading.generation, reading.events, reading.size, dropped, saved)
 
 
 def _read(backend: Backend, session_id: str, progress: Progress) -> _Reading:
@@ -189,7 +183,12 @@ def _fold(states: dict[str, Any], events: Sequence[RecordedEvent]) -> None:
 
 
 def _rewrite(
-    rewriter: Rewriter, session_id: str, reading: _Reading, lines: Iterable[bytes], *, by: str
+    rewriter: Rewriter,
+    session_id: str,
+    reading: _Reading,
+    lines: Iterable[tuple[bytes, int]],
+    *,
+    by: str,
 ) -> int:
     """Replace the log by these lines under a new header, if every projection is equal.
 
@@ -231,11 +230,14 @@ def _pack(rewriter: Rewriter, backend: Backend, session_id: str) -> str:
 
 
 def _with_header(
-    session_id: str, header: RecordedEvent | None, origin: dict[str, Any], lines: Iterable[bytes]
+    session_id: str,
+    header: RecordedEvent | None,
+    origin: dict[str, Any],
+    lines: Iterable[tuple[bytes, int]],
 ) -> Iterator[bytes]:
     first, prev = next_header(session_id, header, origin)
     yield first
-    rest = (line for line in lines if codec.parse(line)["seq"] > 1)
+    rest = (line for line, seq in lines if seq > 1)
     yield from (line for line, _ in rechain(rest, prev))
 
 

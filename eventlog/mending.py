@@ -152,6 +152,10 @@ class Walk:
         event = codec.decode(bare)
         if event and self.taken.expects(event):
             self._close(event)
+            if event["seq"] == self.tip.seq + 1 and event["prev"] != self.tip.hash:
+                self._piece(
+                    offset, 0, "separator", "what comes next did not follow what came before"
+                )
             self._keep(offset, len(raw) + newline)
             self._go_on(event, event["hash"])
             self.fates["kept"] += len(bare) + newline

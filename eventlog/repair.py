@@ -234,7 +234,7 @@ def _note(plan: Plan, quarantine: str | None) -> codec.Draft:
 def _plan(walk: Walk, session_id: str) -> Plan:
     return Plan(
         session_id,
-        generation=walk.header["data"].get("generation", 0) if walk.header else 0,
+        generation=_generation(walk),
         size=walk.size,
         events=walk.events,
         fates=dict(walk.fates),
@@ -247,6 +247,11 @@ def _plan(walk: Walk, session_id: str) -> Plan:
 
 
 _ASIDE_START = b'{"offset":'
+
+
+def _generation(walk: Walk) -> int:
+    told = walk.header["data"].get("generation", 0) if walk.header else 0
+    return told if isinstance(told, int) and 0 <= told < codec.MAX_SEQ else 0
 
 
 def _aside(piece: Aside) -> bytes:

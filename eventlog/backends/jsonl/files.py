@@ -7,6 +7,7 @@ between operating systems. It knows nothing of lines, sessions or protocols.
 import os
 import sys
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -44,7 +45,8 @@ class Folder:
         self.path = path.absolute()  # the process may change its folder
         self._fds: list[int] = []  # of the folder itself, once it is open
         self._opener: Callable[[str, int], int] | None = None
-        weakref.finalize(self, _close_all, self._fds)
+        # No Python of ours runs in the finalizer: an interrupt there would be dropped, with the closing.
+        weakref.finalize(self, deque[None](maxlen=0).extend, map(os.close, iter(self._fds)))
 
     def make(self) -> None:
         """Make the folder with its parents, each synced into the one above; fine if it is there."""
