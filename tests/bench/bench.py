@@ -14,15 +14,13 @@ import gc
 import json
 import os
 import platform
-import random
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -31,128 +29,21 @@ from typing import Any
 import orjson
 
 from eventlog import Session, open_store
-
-WORDS = "the log keeps what was said and a model answers with words that nobody has to remember"
-Run = Callable[[], object]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One comparison. Times are in seconds; `problem` says why there are none."""
-
-    name: str
-    peer_name: str
-    aim: float | None = None
-    ours: float = 0.0
-    peer: float = 0.0
-    statistic: str = ""
-    problem: str | None = None
-
-    @property
-    def ratio(self) -> float:
-        return self.ours / self.peer
-
-    @property
-    def verdict(self) -> str:
-        if self.problem:
-            return self.problem
-        return "" if self.aim is None else "ok" if self.ratio <= self.aim else "MISSED"
-
-
-@dataclass(frozen=True)
-class Size:
-    """How much is measured."""
-
-    lengths: tuple[int, ...]  # messages in a session before a durable append
-    whole: tuple[int, ...]  # messages in a log that is read as a whole
-    long: int  # messages in the session of the warm turn
-    appends: int  # repetitions of what takes microseconds, or a disk's time
-    reads: int  # repetitions of reading a whole log
-    processes: int  # repetitions of starting a process
-
-
-FULL = Size((0, 1_000, 10_000, 100_000), (10_000, 100_000), 100_000, 300, 7, 15)
-QUICK = Size((0, 200), (500,), 500, 20, 2, 1)
-
-
-def message(number: int) -> dict[str, Any]:
-    """Return one that is 300 to 1,000 bytes as a line; the same for the same number."""
-    rng = random.Random(number)
-    said = " ".join(rng.choices(WORDS.split(), k=rng.randint(25, 160)))
-    return {"role": ("user", "assistant")[number % 2], "content": said}
-
-
-class Logs:
-    """Sessions of any length in one folder, each written once, by single appends, and then copied."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.store = open_store(folder)
-        self._masters: dict[int, Path] = {}
-        self._count = 0
-
-    def path(self, session: Session) -> Path:
-        return self.folder / f"{session.id}.jsonl"
-
-    def new(self, length: int) -> Session:
-        """Return a session that holds `length` messages and has been read."""
-        if length not in self._masters:
-            self._masters[length] = self._write(length)
-        self._count += 1
-        name = f"copy{self._count}"
-        shutil.copyfile(self._masters[length], self.folder / f"{name}.jsonl")
-        session = self.store.open(name)
-        session.messages(limit=1)
-        return session
-
-    def _write(self, length: int) -> Path:
-        session = self.store.create(f"master{length}")
-        for number in range(length):
-            session.append(message(number), durability="os")
-        return self.path(session)
-
-
-def timed(run: Run) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
-
-
-def alternate(
-    repetitions: int, ours: Run, peer: Run, before: tuple[Run, Run] = (bool, bool)
-) -> tuple[list[float], list[float]]:
-    """Time two things turn by turn, after one turn that does not count.
-
-    What goes `before` each is not timed.
-    """
-    gc.collect()
-    times: tuple[list[float], list[float]] = ([], [])
-    for repetition in range(repetitions + 1):
-        for side, prepare, run in zip(times, before, (ours, peer), strict=True):
-            prepare()
-            took = timed(run)
-            if repetition:
-                side.append(took)
-    return times
-
-
-def middle(row: Row, times: tuple[list[float], list[float]]) -> Row:
-    """Compare medians: where the disk's own noise is larger than either side's work."""
-    return _filled(row, median, times)
-
-
-def best(row: Row, times: tuple[list[float], list[float]]) -> Row:
-    """Compare minimums: where anything above the minimum is somebody else's work."""
-    return _filled(row, min, times)
-
-
-def _filled(
-    row: Row, statistic: Callable[[list[float]], float], times: tuple[list[float], list[float]]
-) -> Row:
-    ours, peer = map(statistic, times)
-    said = f"{statistic.__name__} of {len(times[0])}"
-    return Row(row.name, row.peer_name, row.aim, ours, peer, said)
-
+from eventlog.verify import verify
+from tests.bench.measuring import (
+    FULL,
+    QUICK,
+    Logs,
+    Row,
+    Run,
+    Size,
+    alternate,
+    best,
+    message,
+    middle,
+    timed,
+)
+from tests.bench.rewriting import compactions, replays
 
 # Appending.
 
@@ -262,6 +153,21 @@ def cold_reads(logs: Logs, size: Size) -> Iterator[Row]:
         yield best(row, alternate(size.reads, ours, peer, before=(gc.collect, gc.collect)))
 
 
+def verifications(logs: Logs, size: Size) -> Iterator[Row]:
+    for length in size.whole:
+        path = logs.path(logs.new(length))
+
+        def ours(path: Path = path) -> bool:
+            return verify(open_store(path.parent), path.stem).health.ok
+
+        def peer(path: Path = path) -> int:
+            return len([orjson.loads(line) for line in path.read_bytes().split(b"\n")[:-1]])
+
+        assert ours()
+        row = Row(f"verify {length:,} messages", "orjson.loads of each line", 2)
+        yield best(row, alternate(size.reads, ours, peer, before=(gc.collect, gc.collect)))
+
+
 def warm_turns(logs: Logs, size: Size) -> Iterator[Row]:
     """Time the reading of one event that another handle appended, and the list that follows."""
     for limit, aim, repetitions in ((20, 1.5, size.appends), (None, None, size.reads)):
@@ -352,7 +258,10 @@ def rows(folder: Path, size: Size) -> Iterator[Row]:
     yield os_append(logs, size)
     yield batch_append(logs, size)
     yield from cold_reads(logs, size)
+    yield from verifications(logs, size)
     yield from warm_turns(logs, size)
+    yield from compactions(logs, size)
+    yield from replays(logs, size)
     yield from processes(logs, size)
 
 

@@ -3,17 +3,16 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-BENCH = Path(__file__).with_name("bench.py")
+from tests.house.tree import ROOT
 
 
 def run(*arguments: str) -> str:
-    words = [sys.executable, str(BENCH), "--quick", *arguments]
-    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    words = [sys.executable, "-m", "tests.bench.bench", "--quick", *arguments]
+    return subprocess.run(words, check=True, capture_output=True, text=True, cwd=ROOT).stdout
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,14 @@ from pathlib import Path
 
 from tests.house.tree import ROOT
 
-PAGES = ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/format.md", "docs/cli.md")
+PAGES = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "docs/format.md",
+    "docs/durability.md",
+    "docs/cli.md",
+)
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

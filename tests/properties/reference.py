@@ -166,6 +166,7 @@ def call_of(call: Message, node: Node) -> Message:
     try:
         json.loads(arguments)
     except ValueError:
-        arguments = json.dumps({"invalid_arguments": arguments}, separators=(",", ":"))
+        unwrapped = {"invalid_arguments": arguments}
+        arguments = json.dumps(unwrapped, separators=(",", ":")) if arguments else "{}"
     function = {"name": call["function"]["name"], "arguments": arguments}
     return {"id": call["id"], "type": "function", "function": function}

@@ -115,7 +115,9 @@ def test_damage_after_the_waypoint_reads_all(store: Store, tmp_path: Path) -> No
     assert from_the_end(store, 5) is None
 
 
-@pytest.mark.parametrize("cached", [b"", b"{}", b"[1]", b'{"version":1,"waypoints":[[1]]}', b"\xff"])
+@pytest.mark.parametrize(
+    "cached", [b"", b"{}", b"[1]", b'{"version":1,"waypoints":[[1]]}', b"\xff"]
+)
 def test_a_snapshot_that_cannot_be_read_is_no_snapshot(store: Store, cached: bytes) -> None:
     talk(store)
     store.backend.cache("s", cached)
@@ -139,7 +141,9 @@ def test_a_snapshot_is_made_only_when_it_pays(
 
 
 @given(st.lists(FACTS, max_size=12), st.integers(1, 12), st.integers(0, 12))
-def test_for_any_events_the_end_is_that_of_the_whole(said: list[Fact], limit: int, cut: int) -> None:
+def test_for_any_events_the_end_is_that_of_the_whole(
+    said: list[Fact], limit: int, cut: int
+) -> None:
     with tempfile.TemporaryDirectory() as place, open_store(place) as store:
         session = talk(store, 8)
         for kind, data in said[:cut]:
