@@ -13,7 +13,7 @@ EMBEDDED := $(if $(PROVIDER),,$(VENV)/.engine $(if $(value EVENTLOG_LOCAL_MODEL)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help chat test test-long lint style types bench docs model clean FORCE
+.PHONY: help chat test test-long lint style types bench fuzz docs model clean FORCE
 
 help: ## this list
 	@echo "make TARGET [ARGS='…'] [PYTHON=python3.13]"
@@ -43,7 +43,11 @@ types: $(VENV)/.dev
 	@cd build/types && "$(CURDIR)/$(BIN)/mypy" --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache eventlog tests
 
 bench: $(VENV)/.dev ## measure; every row is a ratio of two things timed in one run
-	@$(BIN)/python tests/bench/bench.py $(ARGS)
+	@$(BIN)/python -m tests.bench.bench $(ARGS)
+
+fuzz: $(VENV)/.dev ## search for bytes that break the reader or the repair: make fuzz ARGS='lines 300'
+	@$(INSTALL) --editable '.[fuzz]'
+	@$(BIN)/python -m tests.fuzz.fuzz $(or $(ARGS),repair 60)
 
 docs: $(VENV)/.dev ## write what is generated: docs/cli.md, and the table of faults in README.md
 	@$(BIN)/python -m tests.docs.cli_page
