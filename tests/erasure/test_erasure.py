@@ -1,0 +1,123 @@
+"""Erased content is gone from every file of the store; its place, and all else, stays."""
+
+from pathlib import Path
+
+import pytest
+
+from eventlog import events
+from eventlog.branching import fork
+from eventlog.compaction import compact
+from eventlog.erasure import erase, plan_erasure
+from eventlog.errors import InvalidEventError
+from eventlog.replay import calls, prove
+from eventlog.session import Session
+from eventlog.store import Store, open_store
+
+SECRET = "the password is mango"  # noqa: S105 - it is the point of the test
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(tmp_path)
+
+
+@pytest.fixture
+def session(store: Store) -> Session:
+    """Events: 2 a question, 3 a call, 4 a checkpoint, 5 the answer with the secret, 6 thanks."""
+    session = store.create("s")
+    session.append({"role": "user", "content": "what is it?"})
+    sent = session.request()
+    called = events.ModelCalled(
+        model="m", provider="p", version=sent.version, head=sent.head, rules=sent.rules,
+        messages=len(sent.messages), digest=sent.digest,
+    )  # fmt: skip
+    call = session.append(called)["seq"]
+    session.append(events.ReplyStreamed(call=call, text=SECRET))
+    session.append({"role": "assistant", "content": SECRET, "call": call})
+    session.append({"role": "user", "content": "thanks"})
+    return session
+
+
+def files_with(place: Path, text: str) -> list[str]:
+    found = [path for path in place.rglob("*") if path.is_file()]
+    return sorted(path.name for path in found if text.encode() in path.read_bytes())
+
+
+def test_the_content_is_in_no_file_and_its_place_stays(
+    store: Store, session: Session, tmp_path: Path
+) -> None:
+    erase(store, "s", [5], reason="a mistake")
+    assert files_with(tmp_path, "mango") == []
+    assert [m["content"] for m in session.messages()] == ["what is it?", "[erased]", "thanks"]
+    assert [e["seq"] for e in session.events()] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_the_checkpoints_of_a_reply_go_with_it(store: Store, session: Session) -> None:
+    assert plan_erasure(store, session.id, [5]).seqs == (4, 5)
+
+
+def test_archives_that_hold_it_go_too(store: Store, session: Session) -> None:
+    compact(store, "s")
+    done = erase(store, "s", [5])
+    assert [name for name in done.copies if ".archive" in name]
+    assert store.backend.archives("s") == []
+
+
+def test_a_plan_changes_nothing(store: Store, session: Session, tmp_path: Path) -> None:
+    before = (tmp_path / "s.jsonl").read_bytes()
+    plan_erasure(store, "s", [5])
+    assert (tmp_path / "s.jsonl").read_bytes() == before
+
+
+def test_forks_that_keep_it_are_named(store: Store, session: Session) -> None:
+    fork(store, "s", new_id="copy")
+    assert erase(store, "s", [5]).forks == ("copy",)
+
+
+def test_a_tool_call_and_its_result_still_fit(store: Store, session: Session) -> None:
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x": "mango"}'}}
+    asked = session.append({"role": "assistant", "content": None, "tool_calls": [call]})
+    session.append({"role": "tool", "tool_call_id": "a", "content": "42"})
+    erase(store, "s", [asked["seq"]])
+    sent = session.messages()
+    assert sent[-1] == {"role": "tool", "tool_call_id": "a", "content": "42"}
+    assert sent[-2]["tool_calls"][0]["function"]["arguments"] == "{}"
+
+
+def test_what_was_sent_before_is_proven_and_what_held_it_is_said_to_be_unprovable(
+    store: Store, session: Session
+) -> None:
+    sent = session.request()
+    session.append(
+        events.ModelCalled(
+            model="m",
+            provider="p",
+            version=sent.version,
+            head=sent.head,
+            rules=sent.rules,
+            messages=len(sent.messages),
+            digest=sent.digest,
+        )
+    )
+    erase(store, "s", [5])
+    assert [call.verdict for call in calls(session)] == ["proven", "unprovable"]
+    assert prove(session).ok
+
+
+def test_the_log_is_healthy_and_goes_on(store: Store, session: Session) -> None:
+    erase(store, "s", [5])
+    assert not session.health.where
+    assert session.append({"role": "user", "content": "more"})["seq"] == 8
+
+
+def test_erasing_twice_is_the_same(store: Store, session: Session) -> None:
+    erase(store, "s", [5])
+    erase(store, "s", [5])
+    assert [m["content"] for m in session.messages()] == ["what is it?", "[erased]", "thanks"]
+
+
+@pytest.mark.parametrize("seq", [1, 3, 99])
+def test_what_holds_no_content_is_refused(store: Store, session: Session, seq: int) -> None:
+    with pytest.raises(InvalidEventError):
+        erase(store, "s", [seq])
+    assert session.version == 6
