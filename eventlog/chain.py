@@ -304,7 +304,8 @@ class Chain:
             return []
         first = run[0]
         events: list[RecordedEvent] = []
-        if self._held and first["seq"] > self._held[-1]["seq"]:
+        # One number further on, its `prev` would have to be theirs: it proves that they were torn.
+        if self._held and first["seq"] > self._held[-1]["seq"] + 1:
             events += self._count(self._held)
             self._held = []
         self._drop_held()

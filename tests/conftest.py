@@ -6,6 +6,7 @@ EVENTLOG_TEST_SEED=N repeats the `rng` of a failed run, which printed its N.
 
 import os
 import random
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -15,6 +16,10 @@ from hypothesis import settings
 # `pythonpath = ["."]` would let `import tools` find the folder that is installed as eventlog.tools,
 # a second copy of every module. None here makes that import fail as if the folder were not there.
 sys.modules["tools"] = None  # type: ignore[assignment]  # what the import system documents for this
+
+# Run in the background, a shell lets us ignore Ctrl-C, and all that we start would too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PLAIN = settings.get_profile("default")
 settings.register_profile(
