@@ -1,4 +1,4 @@
-"""One process of the storm: a writer, a follower or a repairer. Run by test_storm.py with -m.
+"""One process of the storm: a writer, a follower, a repairer or a compactor. Run by test_storm.py with -m.
 
     python storm_worker.py ROLE FOLDER NAME SEED JOURNAL
 
@@ -19,6 +19,8 @@ from typing import Any
 
 from eventlog.backends.jsonl import JsonlBackend
 from eventlog.backends.jsonl.files import Folder
+from eventlog.compaction import compact
+from eventlog.errors import EventLogError
 from eventlog.repair import repair
 from eventlog.session import Session
 from eventlog.store import Store
@@ -59,7 +61,8 @@ def write(session: Session, name: str, rng: random.Random, journal: int) -> None
 def follow(session: Session, journal: int, after: int) -> None:
     """Follow for ever, from behind what the journal has."""
     for event in session.follow(after, poll=0.01):
-        note(journal, seq=event["seq"])
+        if event["type"] == "message.added":  # compaction may drop others before they are seen
+            note(journal, seq=event["seq"])
 
 
 def repair_often(store: Store, rng: random.Random, journal: int) -> None:
@@ -70,6 +73,17 @@ def repair_often(store: Store, rng: random.Random, journal: int) -> None:
         note(journal, mended=plan.needed, lost=plan.lost)
 
 
+def compact_often(store: Store, session: Session, rng: random.Random, journal: int) -> None:
+    """Compact a log that others write to, and see to it that there is something to drop."""
+    while True:
+        time.sleep(rng.uniform(0.05, 0.3))
+        session.set_title(f"title {rng.random()}")
+        try:
+            note(journal, dropped=compact(store, "s").dropped)
+        except EventLogError as error:  # a cut-off write that could be damage: repair comes first
+            note(journal, refused=str(error))
+
+
 def noted(journal: Path) -> Iterator[dict[str, Any]]:
     """Read a journal back."""
     if journal.exists():
@@ -78,7 +92,9 @@ def noted(journal: Path) -> Iterator[dict[str, Any]]:
 
 def main(role: str, folder: str, name: str, seed: str, journal: str) -> None:
     rng = Fatal.rng = random.Random(seed)
-    store = Store(JsonlBackend((Fatal if role == "writer" else Folder)(Path(folder))))
+    store = Store(
+        JsonlBackend((Fatal if role in ("writer", "compactor") else Folder)(Path(folder)))
+    )
     session = store.open("s")
     seen = max((told["seq"] for told in noted(Path(journal)) if "seq" in told), default=0)
     file = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -86,6 +102,8 @@ def main(role: str, folder: str, name: str, seed: str, journal: str) -> None:
         write(session, name, rng, file)
     elif role == "follower":
         follow(session, file, seen)
+    elif role == "compactor":
+        compact_often(store, session, rng, file)
     else:
         repair_often(store, rng, file)
 
