@@ -230,7 +230,7 @@ class Faults(RuleBasedStateMachine):
 def test_a_log_keeps_what_it_was_told_to_whatever_is_done_to_it(
     states: Tally, *, exhaustive: bool
 ) -> None:
-    examples, steps = (2000, 50) if exhaustive else (60, 25)
+    examples, steps = (1500, 50) if exhaustive else (60, 25)
     Faults.steps = 0
     run_state_machine_as_test(
         Faults, settings=settings(max_examples=examples, stateful_step_count=steps)

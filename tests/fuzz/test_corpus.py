@@ -12,7 +12,7 @@ from tests.fuzz.mutating import mutate, seed_log
 from tests.fuzz.targets import TARGETS
 
 CORPUS = sorted(Path(__file__).with_name("corpus").iterdir())
-TRIES = 20_000 if os.environ.get("EVENTLOG_TEST_BUDGET") == "long" else 300
+TRIES = 10_000 if os.environ.get("EVENTLOG_TEST_BUDGET") == "long" else 300
 
 
 @pytest.mark.parametrize("check", TARGETS.values(), ids=TARGETS)
