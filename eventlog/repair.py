@@ -9,18 +9,18 @@ kept is the backend's.
 
 import sys
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from itertools import chain
 
 from eventlog import codec
 from eventlog.backend import START, Backend, Block
 from eventlog.chain import Chain
-from eventlog.errors import BackendError
+from eventlog.generation import Proof, next_header
 from eventlog.mending import BOM, Aside, Mended, Piece, Taken, Walk
-from eventlog.store import Progress, Store, new_header, utc_now
+from eventlog.reading import size_of
+from eventlog.store import Progress, Store, utc_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ def repair(
             return plan
         aside = [_aside(piece) for piece in walk.aside]
         quarantine = rewriter.put_aside(plan.generation, aside) if aside else None
-        proof = _Proof(session_id)
+        proof = Proof(session_id)
         lines = proof.note(_new_lines(store.backend, walk, plan, quarantine, progress))
-        archive = rewriter.replace(plan.generation, lines, proof.check)
+        archive = rewriter.replace(plan.generation, lines, proof.check_all)
     return replace(plan, archive=archive, quarantine=quarantine)
 
 
@@ -123,14 +123,14 @@ def _walk(backend: Backend, session_id: str, options: Options, progress: Progres
         walk.feed(lines)
         if rest:
             walk.feed([rest], newline=0)
-        progress(_size(block))
+        progress(size_of(block))
     walk.finish()
     return walk
 
 
 def _up_to(block: Block, room: int) -> tuple[list[bytes], bytes]:
     """Leave out what was appended since: a dry run takes no lock. Return lines and what is behind."""
-    if _size(block) <= room:
+    if size_of(block) <= room:
         return block.lines, block.rest
     for number, line in enumerate(block.lines):
         if room <= len(line):
@@ -148,8 +148,8 @@ def _taken(backend: Backend, session_id: str, progress: Progress) -> tuple[Taken
         taken.add(reader.feed(block.lines))
         if block.rest:  # as the next append would find it
             taken.add(reader.feed([block.rest]))
-        size += _size(block)
-        progress(_size(block))
+        size += size_of(block)
+        progress(size_of(block))
     taken.add(reader.settle())
     return taken, size
 
@@ -202,7 +202,7 @@ def _with_offsets(
             yield offset, line
             offset += len(line) + 1
         offset += block.skipped
-        progress(_size(block))
+        progress(size_of(block))
 
 
 def _header(walk: Walk, plan: Plan) -> tuple[bytes, str]:
@@ -213,12 +213,7 @@ def _header(walk: Walk, plan: Plan) -> tuple[bytes, str]:
         "hash": walk.tip.hash,
         "bytes": plan.size,
     }
-    if walk.header is None:
-        draft = new_header(plan.session_id, **{"generation": plan.generation + 1, "from": origin})
-        return codec.seal(draft, 1, utc_now(), codec.FIRST_PREV)
-    data = {**walk.header["data"], "generation": plan.generation + 1, "from": origin}
-    draft = codec.encode("session.created", data)
-    return codec.seal(draft, 1, walk.header["at"], codec.FIRST_PREV)
+    return next_header(plan.session_id, walk.header, origin)
 
 
 def _note(plan: Plan, quarantine: str | None) -> codec.Draft:
@@ -260,35 +255,3 @@ def _aside(piece: Aside) -> bytes:
     if piece.data is not None:
         told["base64"] = b64encode(piece.data).decode()
     return codec.dump_json(told).encode()
-
-
-def _size(block: Block) -> int:
-    return block.skipped + sum(map(len, block.lines)) + len(block.lines) + len(block.rest)
-
-
-class _Proof:
-    """Remembers the lines that were written, and holds what is read back against them."""
-
-    def __init__(self, session_id: str) -> None:
-        self._session_id = session_id
-        self._written = sha256()
-
-    def note(self, lines: Iterable[bytes]) -> Iterator[bytes]:
-        """Pass lines on, remembering them."""
-        for line in lines:
-            self._written.update(line + b"\n")
-            yield line
-
-    def check(self, blocks: Iterator[Block]) -> None:
-        """Raise BackendError unless these are the lines, in good health."""
-        reader, read = Chain(self._session_id), sha256()
-        for block in blocks:
-            reader.feed(block.lines)
-            for line in block.lines:
-                read.update(line + b"\n")
-        health = reader.health()
-        if read.digest() != self._written.digest() or health.where:
-            raise BackendError(
-                f"the mended log of session {self._session_id}, read back, is not what was written; "
-                "the log stays as it was"
-            )

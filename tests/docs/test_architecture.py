@@ -15,7 +15,7 @@ PAGE = "ARCHITECTURE.md"
 ONLY = {
     "orjson": {"eventlog.codec"},
     "json": set(),
-    "hashlib": {"eventlog.codec", "eventlog.salvage", "eventlog.repair"},
+    "hashlib": {"eventlog.codec", "eventlog.salvage"},
     "fcntl": {"eventlog.backends.jsonl.files"},
     "xllamacpp": {"eventlog.local_model"},
     "openai": {"eventlog.model", "eventlog.model_failure", "eventlog.reply"},
