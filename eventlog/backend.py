@@ -5,7 +5,7 @@ hashing, judging damage, events and projections all live above it and are the sa
 backend. `eventlog.testing` holds the suite that every backend passes.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
@@ -88,6 +88,16 @@ class Binned(NamedTuple):
     session_id: str
     deleted: float
     size: int
+
+
+class Copy(NamedTuple):
+    """An archive or a quarantine, by name.
+
+    `holder` is whose it is: a session's id, or the name of a deletion in the bin.
+    """
+
+    holder: str
+    name: str
 
 
 class Writer(Protocol):
@@ -211,6 +221,47 @@ class Backend(Protocol):
 
     def copies(self, session_id: str) -> Iterator[Iterator[bytes]]:
         """Give the lines of each older log and each quarantine of a session, the newest first."""
+        ...
+
+    def every_copy(self) -> list[Copy]:
+        """Return all archives and quarantines, also those of what is in the bin."""
+        ...
+
+    def read_copy(self, name: str) -> Iterator[bytes]:
+        """Give the lines of one of these, every one, or raise BackendUnavailableError.
+
+        Raises SessionNotFoundError where it is gone.
+        """
+        ...
+
+    def blob(self, name: str) -> bytes | None:
+        """Return the blob of this SHA-256, in hexadecimal, as it is kept.
+
+        None where it is not there or cannot be read. Whether it is what its name says is for the
+        caller to look.
+        """
+        ...
+
+    def blobs(self) -> dict[str, int]:
+        """Return the size in bytes of each blob, by its SHA-256."""
+        ...
+
+    def keeping(self, blobs: Mapping[str, bytes]) -> AbstractContextManager[None]:
+        """Keep blobs, by their SHA-256, and let nobody drop any while this is held.
+
+        They are durable when it is entered; one that is there already is kept once, and is
+        written anew where it is not what it was. To be held until the lines that name them are
+        stored; many may hold it. Raises BackendUnavailableError where they cannot be kept,
+        BackendLockedError after a bounded wait.
+        """
+        ...
+
+    def dropping(self) -> AbstractContextManager[Callable[[str], None]]:
+        """Hold the right to drop blobs, each by its SHA-256, while nobody is `keeping` any.
+
+        What one who was killed has left half written goes, too. All is durable when it ends.
+        Raises BackendLockedError after a bounded wait, BackendUnavailableError.
+        """
         ...
 
     def rewriting(self, session_id: str) -> AbstractContextManager[Rewriter]:

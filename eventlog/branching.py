@@ -27,6 +27,11 @@ def fork(
     Raises SessionNotFoundError, SessionExistsError, InvalidEventError for a number that is not
     there, and EventLogError for a damaged log: repair it first.
     """
+    with store.backend.keeping({}):  # what the origin refers to stays until the fork does, too
+        return _fork(store, session_id, at, new_id)
+
+
+def _fork(store: Store, session_id: str, at: int | None, new_id: str | None) -> Session:
     origin = store.open(session_id)
     wanted = origin.version if at is None else at
     source = Source.of(store.backend, session_id)

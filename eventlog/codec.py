@@ -12,7 +12,7 @@ of sessions, or of what a damaged line means (chain.py does).
 import re
 from base64 import urlsafe_b64decode
 from binascii import b2a_base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from struct import iter_unpack
@@ -77,13 +77,14 @@ _UNSAFE = re.compile(
 class Draft(NamedTuple):
     """An event that is encoded and checked, and waits only for its place in a session.
 
-    `at` is its time, where that is not when it is recorded.
+    `at` is its time, where that is not when it is recorded; `blobs` what is to be kept before it.
     """
 
     type: str
     head: bytes
     data: bytes
     at: str | None = None
+    blobs: Mapping[str, bytes] | None = None
 
 
 def encode(type_: str, data: dict[str, Any], *, version: int = 1, key: str | None = None) -> Draft:

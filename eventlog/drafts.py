@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eventlog import codec
+from eventlog.blobs import filled, set_aside
 from eventlog.chain import Place
+from eventlog.record import RecordedEvent
 
 if TYPE_CHECKING:
     from eventlog.events import Event
@@ -25,8 +27,31 @@ def drafts_of(
     drafts: list[codec.Draft] = []
     for event in events:
         kind, data = parse_event(event)
-        drafts.append(codec.encode(kind, data, key=None if drafts else key))
+        drafts.append(draft_of(kind, data, None if drafts else key))
     return drafts
+
+
+def draft_of(kind: str, data: dict[str, Any], key: str | None = None) -> codec.Draft:
+    """Encode one payload; what is too large for a line goes into the draft's blobs.
+
+    Raises InvalidEventError.
+    """
+    lean, kept = set_aside(data) if kind == "message.added" else (data, None)
+    draft = codec.encode(kind, lean, key=key)
+    return draft._replace(blobs=kept) if kept else draft
+
+
+def blobs_of(drafts: Iterable[codec.Draft]) -> dict[str, bytes]:
+    """Return all blobs of these drafts, by their SHA-256."""
+    return {name: blob for draft in drafts for name, blob in (draft.blobs or {}).items()}
+
+
+def whole(events: list[RecordedEvent], drafts: Iterable[codec.Draft]) -> list[RecordedEvent]:
+    """Return the events recorded of drafts with what they keep in blobs in its place."""
+    kept = blobs_of(drafts)
+    if not kept:
+        return events
+    return [{**e, "data": filled(e["data"], lambda ref: kept.get(ref.sha256))} for e in events]
 
 
 def seal_all(
@@ -47,3 +72,13 @@ def seal_all(
         line, prev = codec.seal(draft, seq + i, draft.at or now, prev, batch)
         lines.append(line)
     return lines
+
+
+def are_of(events: Sequence[RecordedEvent], drafts: Sequence[codec.Draft]) -> bool:
+    """Whether these events are what one batch of these drafts recorded."""
+    count = len(drafts)
+    return (
+        len(events) == count
+        and events[0].get("batch", [1, 1]) == [1, count]
+        and all(map(codec.is_payload_of, drafts, events))
+    )

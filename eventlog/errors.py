@@ -196,14 +196,17 @@ class BackendConflictError(BackendError):
 
 
 class BackendLockedError(BackendError):
-    """Another writer held the session for longer than this one was ready to wait."""
+    """Another writer held the session for longer than this one was ready to wait.
+
+    `session_id` is empty where it was not a session that was waited for but the store's blobs.
+    """
 
     def __init__(self, session_id: str, waited: float, holder: str | None = None) -> None:
         who = f" ({holder})" if holder else ""
-        super().__init__(
-            f"waited {waited:.1f} s to append to session {session_id!r}, "
-            f"which another writer holds{who}: try again when it is done"
-        )
+        what = f"append to session {session_id!r}, which another writer holds"
+        if not session_id:
+            what = "keep or drop blobs, which another process does"
+        super().__init__(f"waited {waited:.1f} s to {what}{who}: try again when it is done")
         self.session_id = session_id
         self.waited = waited
         self.holder = holder

@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol
 from eventlog import codec
 from eventlog.backend import START
 from eventlog.chain import Chain, Health
+from eventlog.opening import Opener
 from eventlog.projection import Projection, fold
 from eventlog.projections.messages import ERASED, MESSAGES, RULES, Conversation, Message, view
 from eventlog.projections.summary import SUMMARY, Summary
@@ -108,9 +109,9 @@ def calls(session: Session) -> Iterator[Call]:
 
     It reads the log twice and holds one conversation in memory.
     """
-    asked = _Asked(_calls_of(session))
+    asked = _Asked(_calls_of(session), session.opener)
     state = MESSAGES.initial()
-    for event in session.events():
+    for event in session.recorded():
         yield from asked.before(event["seq"], state)
         state = fold(MESSAGES, [event], state)
 
@@ -124,8 +125,8 @@ def find_call(session: Session, number: int) -> Call | None:
     if event is None:
         return None
     seen = _seen(event)
-    events = takewhile(lambda each: each["seq"] <= seen, session.events())
-    return _rebuild(number, event, fold(MESSAGES, events))
+    events = takewhile(lambda each: each["seq"] <= seen, session.recorded())
+    return _rebuild(number, event, fold(MESSAGES, events), session.opener)
 
 
 def prove(session: Session, kept: Sequence[Kept] = ()) -> Proof:
@@ -135,9 +136,9 @@ def prove(session: Session, kept: Sequence[Kept] = ()) -> Proof:
     remembers; last, each of `kept` is asked. It reads the log twice, and holds its conversation in
     memory once: what is read is not kept where it equals what is remembered.
     """
-    walk = _Walk(*_remembered(session))
+    walk = _Walk(*_remembered(session), session.opener)
     version = walk.warm[SUMMARY].version  # others may append meanwhile
-    events = takewhile(lambda event: event["seq"] <= version, session.events())
+    events = takewhile(lambda event: event["seq"] <= version, session.recorded())
     while run := list(islice(events, _AT_ONCE)):
         walk.take(run)
         for each in kept:
@@ -155,12 +156,12 @@ def prove(session: Session, kept: Sequence[Kept] = ()) -> Proof:
 class _Walk:
     """Folds of the same events: in runs (`cold`), one by one, and as a handle remembers them."""
 
-    def __init__(self, warm: States, called: Iterable[RecordedEvent]) -> None:
+    def __init__(self, warm: States, called: Iterable[RecordedEvent], opener: Opener) -> None:
         self.warm = warm
         self.cold = {projection: projection.initial() for projection in COMPARED}
         self.verdicts: defaultdict[str, int] = defaultdict(int)
         self._stepped = {projection: projection.initial() for projection in COMPARED}
-        self._asked = _Asked(called)
+        self._asked = _Asked(called, opener)
         self._differs: str | None = None
 
     def take(self, run: list[RecordedEvent]) -> None:
@@ -188,7 +189,8 @@ class _Walk:
 class _Asked:
     """The calls of a session in the order of what they saw: each is rebuilt when a fold is there."""
 
-    def __init__(self, called: Iterable[RecordedEvent]) -> None:
+    def __init__(self, called: Iterable[RecordedEvent], opener: Opener) -> None:
+        self._opener = opener
         numbered = enumerate(called, start=1)
         self._waiting = sorted(
             ((_seen(event), number, event) for number, event in numbered), reverse=True
@@ -198,7 +200,7 @@ class _Asked:
         """Rebuild those that saw all events before `seq`, which add up to `state`, and no more."""
         while self._waiting and self._waiting[-1][0] < seq:
             _, number, event = self._waiting.pop()
-            yield _rebuild(number, event, state)
+            yield _rebuild(number, event, state, self._opener)
 
 
 @dataclass(slots=True)
@@ -241,7 +243,7 @@ def _fold_all(states: dict[Projection[Any], Any], events: list[RecordedEvent]) -
 
 
 def _calls_of(session: Session) -> Iterator[RecordedEvent]:
-    found = (readable(event) for event in session.events() if event["type"] == "model.called")
+    found = (readable(event) for event in session.recorded() if event["type"] == "model.called")
     return (event for event in found if event["type"] == "model.called")
 
 
@@ -251,17 +253,20 @@ def _seen(call: RecordedEvent) -> int:
     return min(named, call["seq"] - 1)
 
 
-def _rebuild(number: int, event: RecordedEvent, state: Conversation) -> Call:
+def _rebuild(number: int, event: RecordedEvent, state: Conversation, opener: Opener) -> Call:
     data = event["data"]
     verdict: Verdict = "proven"
     reason = None
-    messages = view(state, data.get("limit"))
+    opener = opener.anew()
+    messages = view(state, data.get("limit"), opener.content)
     if data["rules"] != RULES:
         verdict, reason = "unprovable", f"it was made by version {data['rules']} of the rules"
     elif codec.digest(messages) != data["digest"]:
         verdict, reason = "differs", _why(data, messages)
         if _holds_erased(state, messages):
             verdict, reason = "unprovable", "content that was sent has been erased since"
+        elif opener.lost:
+            verdict, reason = "unprovable", f"{next(iter(opener.lost.values())).place} is not whole"
     model, parameters = data["model"], data.get("parameters", {})
     return Call(number, event["seq"], event["at"], model, parameters, messages, verdict, reason)
 

@@ -8,14 +8,14 @@ backend only by its protocol.
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from eventlog import codec
 from eventlog.backend import START, Backend, Block, Durability, Mark, Writer
 from eventlog.chain import Chain, Health
-from eventlog.drafts import drafts_of, seal_all
+from eventlog.drafts import are_of, blobs_of, drafts_of, seal_all, whole
 from eventlog.errors import (
     AppendError,
     BackendConflictError,
@@ -25,6 +25,7 @@ from eventlog.errors import (
     LogPoisonedError,
     WrongExpectedVersionError,
 )
+from eventlog.opening import Opener
 from eventlog.projection import Projection, fold
 from eventlog.projections.keys import KEYS
 from eventlog.projections.messages import MESSAGES, RULES, Message, last_messages, view
@@ -60,6 +61,8 @@ class Session:
         self._in_doubt = False
         self._forget()
         self._states[MESSAGES] = MESSAGES.initial()
+        self.opener = Opener(backend)
+        """Opens what messages keep in blobs; its `lost` has those that were not at hand."""
 
     # Appending.
 
@@ -96,10 +99,7 @@ class Session:
         key: str | None = None,
         durability: Durability = "fsync",
     ) -> list[RecordedEvent]:
-        """Append events as one batch: all of them or none, one write, one sync.
-
-        Otherwise as `append`; the key is the batch's.
-        """
+        """Append events as one batch: all or none, one write, one sync; the key is the batch's."""
         drafts = drafts_of(events, key)
         if not drafts:
             return []
@@ -116,7 +116,7 @@ class Session:
     ) -> None:
         """Append what is encoded already, as one batch; otherwise as `append_many`.
 
-        For writing much: nothing of it is folded, and the next look reads the log from its start.
+        For writing much: nothing is folded, and the next look reads the log from its start.
         """
         with self._mutex:
             self._states = {}
@@ -160,10 +160,10 @@ class Session:
         """
         with self._mutex:
             if limit is not None and self._mark == START:
-                newest = newest_messages(self._backend, self.id, limit)
+                newest = newest_messages(self._backend, self.id, limit, self.opener.content)
                 if newest is not None:
                     return newest
-            return view(self.project(MESSAGES), limit)
+            return view(self.project(MESSAGES), limit, self.opener.content)
 
     def snapshot(self) -> None:
         """Let whoever opens this session next read only its end, if that pays by now.
@@ -177,14 +177,15 @@ class Session:
         """Return messages(limit) together with what proves it."""
         with self._mutex:
             state = self.project(MESSAGES)
-            messages = view(state, limit)
+            messages = view(state, limit, self.opener.content)
             version, head = self._chain.seq, state.head_seq
         return Request(messages, version, head, limit, RULES, codec.digest(messages))
 
     def last_messages(self, count: int) -> list[tuple[int, Message]]:
         """Return the newest messages as they were recorded, oldest first, each with its `seq`."""
         with self._mutex:
-            return last_messages(self.project(MESSAGES), count)
+            newest = last_messages(self.project(MESSAGES), count)
+        return [(seq, self.opener.message(message)) for seq, message in newest]
 
     def branches(self) -> list[list[int]]:
         """Return each branch as the `seq`s of its messages, from the first to the last."""
@@ -202,7 +203,7 @@ class Session:
             if node is None:
                 raise InvalidEventError(f"event {seq} of session {self.id} is no message")
             state.head = node
-            return [message for _, message in last_messages(state, node + 1)]
+            return [self.opener.message(m) for _, m in last_messages(state, node + 1)]
 
     @property
     def head(self) -> int:
@@ -214,6 +215,7 @@ class Session:
         """Return a projection's state at the session's end; it is folded on from call to call.
 
         The state is the session's: look at it, do not change it; another thread's call folds it on.
+        What a message keeps in a blob is not opened for it.
         """
         with self._mutex:
             self._remember(projection)
@@ -264,7 +266,11 @@ class Session:
         Damaged lines are passed over and told by `health`; with `strict` the first of them raises
         CorruptLogError. Raises SessionNotFoundError, UnsupportedFormatError.
         """
-        return read_events(self._backend, self.id, after, strict=strict)
+        return map(self.opener.event, read_events(self._backend, self.id, after, strict=strict))
+
+    def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
+        """Give the same events as their lines have them: what is kept in a blob stays there."""
+        return read_events(self._backend, self.id, after)
 
     def follow(
         self, after: int = 0, *, poll: float = 0.1, timeout: float | None = None
@@ -275,7 +281,8 @@ class Session:
         never. A log that is replaced meanwhile is taken up where it was left; one that is deleted
         raises SessionNotFoundError.
         """
-        return follow_events(self._backend, self.id, after, poll=poll, timeout=timeout)
+        events = follow_events(self._backend, self.id, after, poll=poll, timeout=timeout)
+        return map(self.opener.event, events)
 
     # How it stays true.
 
@@ -330,7 +337,9 @@ class Session:
                 raise LogPoisonedError(self.id)
             if key is not None:
                 self._remember(KEYS)
-            with self._backend.writing(self.id, create=create) as writer:
+            blobs = blobs_of(drafts)
+            kept = self._backend.keeping(blobs) if blobs else nullcontext()
+            with kept, self._backend.writing(self.id, create=create) as writer:
                 while True:
                     self._catch_up(writer.read)
                     if self._rest and self._chain.after(self._rest).seq > self._chain.next.seq:
@@ -343,8 +352,8 @@ class Session:
                     try:
                         if stored:  # by somebody who may have been killed before the sync
                             self._store(writer, [], durability)
-                            return stored
-                        return self._put(writer, drafts, durability)
+                            return whole(stored, drafts)
+                        return whole(self._put(writer, drafts, durability), drafts)
                     except BackendConflictError:
                         continue  # another writer was faster: read what it wrote, try again
 
@@ -384,9 +393,7 @@ class Session:
         first = self._states[KEYS].get(key)
         if first is None:
             return None
-        count = len(drafts)
-        stored = [e for e in self.events(first - 1) if e["seq"] < first + count]
-        whole = stored[0].get("batch", [1, 1]) == [1, count] and len(stored) == count
-        if not whole or not all(map(codec.is_payload_of, drafts, stored)):
+        stored = [e for e in self.recorded(first - 1) if e["seq"] < first + len(drafts)]
+        if not are_of(stored, drafts):
             raise IdempotencyConflictError(self.id, key, first)
         return stored

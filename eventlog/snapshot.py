@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 from eventlog import codec
 from eventlog.backend import START, Backend, Block, Mark
+from eventlog.blobs import noted
 from eventlog.chain import Chain
 from eventlog.projection import Projection, fold
-from eventlog.projections.messages import MESSAGES, Conversation, Message, view
+from eventlog.projections.messages import MESSAGES, Conversation, Message, Opened, view
 from eventlog.projections.outline import OUTLINE, Outline
 from eventlog.reading import feed, size_of
 from eventlog.record import RecordedEvent
@@ -134,19 +135,22 @@ def load(backend: Backend, session_id: str) -> Snapshot | None:
         return None
 
 
-def newest_messages(backend: Backend, session_id: str, limit: int) -> list[Message] | None:
+def newest_messages(
+    backend: Backend, session_id: str, limit: int, opened: Opened = noted
+) -> list[Message] | None:
     """Return messages(limit) of a session by reading its end only; None if that cannot be proven.
 
-    Raises SessionNotFoundError.
+    `opened` is as in view(). Raises SessionNotFoundError.
     """
     snapshot = load(backend, session_id)
-    return _newest(backend, session_id, snapshot, limit) if snapshot else None
+    state = _newest(backend, session_id, snapshot, limit) if snapshot else None
+    return view(state, limit, opened) if state else None
 
 
 def _newest(
     backend: Backend, session_id: str, snapshot: Snapshot, limit: int, through: int | None = None
-) -> list[Message] | None:
-    """Return messages(limit) as they were after event `through`; as they are now, if that is None."""
+) -> Conversation | None:
+    """Return what messages(limit) is a view of, after event `through`; now, if that is None."""
     start = _start(snapshot, limit)
     if not start:
         return None
@@ -166,7 +170,7 @@ def _newest(
         outline = fold(OUTLINE, news, outline)
     if chain.settle() or chain.health().where or outline.plain_from > start.seq:
         return None  # something in what was read, or since, bears on what was not
-    return _enough(state, told, limit)
+    return state if _is_enough(state, told, limit) else None
 
 
 def _goes_on(event: RecordedEvent, seq: int) -> bool:
@@ -185,15 +189,15 @@ def _start(snapshot: Snapshot, limit: int) -> Waypoint | None:
     return fitting[-1] if known and fitting and fitting[-1].seq >= last else None
 
 
-def _enough(state: Conversation, told: int, limit: int) -> list[Message] | None:
-    """Return the view, unless it used all that was read and more might have come before.
+def _is_enough(state: Conversation, told: int, limit: int) -> bool:
+    """Whether the view does not use all that was read, so that nothing before it matters.
 
     Instructions that come first would be taken for those that the session begins with.
     """
     first = next((m for m in state.nodes[told:] if m is not None), None)
     if first is not None and first["role"] in ("system", "developer"):
-        return None
-    return view(state, limit) if len(view(state)) - told > limit else None
+        return False
+    return len(view(state)) - told > limit
 
 
 class SnapshotCheck:
@@ -241,6 +245,6 @@ class SnapshotCheck:
     def _other_view(self, snapshot: Snapshot, whole: Conversation) -> str | None:
         for limit in _CHECKED:
             newest = _newest(self._backend, self._session_id, snapshot, limit, self._seen)
-            if newest is not None and newest != view(whole, limit):
+            if newest is not None and view(newest, limit) != view(whole, limit):
                 return f"messages(limit={limit}) are others when it is used"
         return None

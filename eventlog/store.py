@@ -17,6 +17,7 @@ from eventlog import codec
 from eventlog.backend import START, Backend, Binned, Mark
 from eventlog.backends import open_backend
 from eventlog.catalog import Catalog, Hit, SessionRow, Wanted, Watch, read_row, unwatched
+from eventlog.collecting import release
 from eventlog.errors import (
     AmbiguousSessionIdError,
     InvalidSessionIdError,
@@ -177,17 +178,23 @@ class Store:
         raise SessionNotFoundError(session_id)
 
     def purge_binned(self, name: str) -> None:
-        """Remove one deletion from the bin for good. Raises SessionNotFoundError."""
+        """Remove one deletion from the bin for good, with the blobs that nothing else refers to.
+
+        Raises SessionNotFoundError, BackendLockedError, BackendUnavailableError.
+        """
+        release(self.backend, [name])
         self.backend.purge_binned(name)
         self.catalog().wipe()
 
     def purge(self, session_id: str) -> None:
         """Remove all that there is of a session for good, in its place and in the bin.
 
-        Raises SessionNotFoundError, InvalidSessionIdError, BackendLockedError.
+        The blobs that nothing else refers to go first. Raises SessionNotFoundError, InvalidSessionIdError, BackendLockedError.
         """
         self._check_id(session_id)
         self.catalog().forget(session_id)
+        deletions = [each.name for each in self.backend.binned() if each.session_id == session_id]
+        release(self.backend, [session_id, *deletions])
         self.backend.purge(session_id)
         self.catalog().wipe()
 

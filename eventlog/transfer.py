@@ -11,6 +11,7 @@ from typing import Any
 
 from eventlog import codec
 from eventlog.backend import Durability
+from eventlog.drafts import draft_of
 from eventlog.errors import InvalidEventError, SessionExistsError, SessionNotFoundError
 from eventlog.events import KINDS, Event, make_event, parse_event
 from eventlog.foreign import ForeignSession, Said, Telling
@@ -208,7 +209,7 @@ class _Writing:
                 data = {**data, _RESOLVED[kind]: seqs[data[_RESOLVED[kind]]]}
             elif kind != "message.added" and not kind.startswith("x."):
                 continue
-            self._add(codec.encode(kind, data), event["at"])
+            self._add(draft_of(kind, data), event["at"])
             seqs[shared] = self._version
             if kind in ("message.added", "head.moved"):
                 self._head = self._before = data.get("to", self._version)
@@ -222,7 +223,7 @@ class _Writing:
         if len(self._waiting) >= _BATCH or self._bytes > _MOST_BYTES:
             self._write("os")
         self._waiting.append((draft, at))
-        self._bytes += len(draft.data)
+        self._bytes += len(draft.data) + sum(map(len, (draft.blobs or {}).values()))
         self._version += 1
         self.added += 1
 
@@ -275,7 +276,7 @@ class _Writing:
         try:
             if not kind.startswith("x."):
                 kind, data = parse_event(_event(kind, data))
-            return codec.encode(kind, data)
+            return draft_of(kind, data)
         except InvalidEventError as error:
             self.refused.append((source_id, error.reason))
             return None

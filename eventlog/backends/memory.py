@@ -6,11 +6,11 @@ files, locks between processes or torn writes.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from eventlog.backend import START, Archive, Binned, Block, Durability, Mark, Stamp, Stat
+from eventlog.backend import START, Archive, Binned, Block, Copy, Durability, Mark, Stamp, Stat
 from eventlog.errors import BackendConflictError, SessionExistsError, SessionNotFoundError
 
 _TAIL = 32
@@ -35,6 +35,7 @@ class MemoryBackend:
         self.changed: dict[str, float] = {}
         self.kept: dict[str, dict[str, list[bytes]]] = {}  # archives and quarantines
         self.caches: dict[str, bytes] = {}
+        self.blob_bytes: dict[str, bytes] = {}
         self._bin: dict[str, _Deletion] = {}  # in the order of the deletions
         self._lock = threading.RLock()
 
@@ -103,6 +104,46 @@ class MemoryBackend:
     def copies(self, session_id: str) -> Iterator[Iterator[bytes]]:
         """Give the lines that were kept of a session."""
         return (iter(lines) for lines in reversed(self.kept.get(session_id, {}).values()))
+
+    def every_copy(self) -> list[Copy]:
+        """Return all archives and quarantines, those in the bin too."""
+        return [
+            Copy(holder, f"{holder}/{name}") for holder, kept in self._holders() for name in kept
+        ]
+
+    def read_copy(self, name: str) -> Iterator[bytes]:
+        """Give the lines of one of these."""
+        holder, _, kept = name.partition("/")
+        try:
+            return iter(dict(self._holders())[holder][kept])
+        except KeyError:
+            raise SessionNotFoundError(holder) from None
+
+    def _holders(self) -> list[tuple[str, dict[str, list[bytes]]]]:
+        with self._lock:
+            binned = [(name, deletion.kept) for name, deletion in self._bin.items()]
+            return [*self.kept.items(), *binned]
+
+    def blob(self, name: str) -> bytes | None:
+        """Return a blob."""
+        return self.blob_bytes.get(name)
+
+    def blobs(self) -> dict[str, int]:
+        """Return the size of each blob."""
+        return {name: len(blob) for name, blob in list(self.blob_bytes.items())}
+
+    @contextmanager
+    def keeping(self, blobs: Mapping[str, bytes]) -> Iterator[None]:
+        """Keep blobs; nobody else does anything meanwhile."""
+        with self._lock:
+            self.blob_bytes.update(blobs)
+            yield
+
+    @contextmanager
+    def dropping(self) -> Iterator[Callable[[str], None]]:
+        """Hold the right to drop blobs."""
+        with self._lock:
+            yield lambda name: (self.blob_bytes.pop(name, None), None)[1]
 
     @contextmanager
     def rewriting(self, session_id: str) -> Iterator["_MemoryRewriter"]:

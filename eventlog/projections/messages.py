@@ -10,7 +10,7 @@ The log keeps the truth and this view keeps the API happy. Its rules, version 1:
 * arguments that are no JSON are wrapped, so that the request can be parsed, and a name loses the
   characters that the API refuses;
 * a reply that was cut off is there and marked; one that is empty is left out; erased content
-  says that it is;
+  says that it is, and so does content that is kept in a blob which is not at hand;
 * at any limit the newest whole groups remain: a tool call never loses its results.
 
 It is pure: states and lists, no log, no clock.
@@ -23,6 +23,7 @@ from itertools import chain, islice
 from typing import Any
 
 from eventlog import codec
+from eventlog.blobs import MEMBER, noted
 from eventlog.projection import Projection
 from eventlog.record import RecordedEvent
 
@@ -35,10 +36,14 @@ NO_RESULT = "[interrupted: no result of this tool call was recorded]"
 SUMMARY = "Summary of the conversation so far:\n\n"
 
 Message = dict[str, Any]
+Opened = Callable[[Message], Any]
+"""Gives a message's content, with what it keeps in blobs."""
 
 _NOT_IN_NAMES = re.compile(r"[\s<|\\/>]+")  # from the pattern that the API's own refusal names
 _LONGEST_NAME = 64
 _FEWEST = 2  # members that every message has: role and content
+_NONE: Message = {}
+_Closed = list[tuple[Message, Message]]  # what is sent, and the message that it keeps in blobs
 
 
 class Conversation:
@@ -159,23 +164,41 @@ def _apply(state: Conversation, event: RecordedEvent) -> Conversation:
 MESSAGES: Projection[Conversation] = Projection("messages", RULES, Conversation, _apply)
 
 
-def view(state: Conversation, limit: int | None = None) -> list[Message]:
+def view(state: Conversation, limit: int | None = None, opened: Opened = noted) -> list[Message]:
     """Return the list to send: OpenAI messages, new dicts that the caller may change.
 
     `limit` is the most messages wanted, 1 or more; the instructions that the path begins with count
     and stay. Only one newest tool call with its results may exceed it, as they are one.
+    `opened` is asked for what each of them keeps in blobs; the default is a note.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"limit is at least 1, not {limit}")
+    closed: _Closed = []
+    messages = _list(state, limit, closed)
+    if closed:
+        _open(messages, closed, opened)
+    return messages
+
+
+def _list(state: Conversation, limit: int | None, closed: _Closed) -> list[Message]:
     ranges = state.path()
-    opened, opening = _opening(state, ranges)
+    begun, opening = _opening(state, ranges)
     covered, summary = _summary(state, ranges)
-    kept = _sendable(opening) + summary
-    body = _after(ranges, max(covered, opened))
+    kept = _sendable(opening, closed) + summary
+    body = _after(ranges, max(covered, begun))
     if limit is None:
-        return kept + _sendable(_nodes(state, body))
-    newest = _newest(state, body, max(limit - len(kept), 1))
+        return kept + _sendable(_nodes(state, body), closed)
+    newest = _newest(state, body, max(limit - len(kept), 1), closed)
     return kept[: limit - 1 if newest else limit] + newest
+
+
+def _open(messages: list[Message], closed: _Closed, opened: Opened) -> None:
+    """Fill in what the messages that are sent keep in blobs, and look into no others."""
+    wanted = set(map(id, messages))
+    for sent, message in closed:
+        if id(sent) in wanted:
+            interrupted = message["role"] != "tool" and message.get("status") == "interrupted"
+            sent["content"] = (_marked if interrupted else _content)(opened(message))
 
 
 def _opening(state: Conversation, ranges: list[range]) -> tuple[int, list[Message]]:
@@ -217,12 +240,14 @@ def _nodes(state: Conversation, ranges: list[range]) -> Iterator[Message]:
     return (m for i in chain.from_iterable(ranges) if (m := nodes[i]) is not None)
 
 
-def _newest(state: Conversation, ranges: list[range], limit: int) -> list[Message]:
+def _newest(
+    state: Conversation, ranges: list[range], limit: int, closed: _Closed
+) -> list[Message]:
     """Return at most `limit` messages from the end, looking no further back than it must."""
     total = sum(map(len, ranges))
     window = 2 * limit + 16
     while True:
-        messages = _sendable(_nodes(state, _after(ranges, max(total - window, 0))))
+        messages = _sendable(_nodes(state, _after(ranges, max(total - window, 0))), closed)
         if len(messages) >= limit or window >= total:
             return _cut(messages, limit)
         window *= 2
@@ -239,8 +264,11 @@ def _cut(messages: list[Message], limit: int) -> list[Message]:
     return messages[start:]
 
 
-def _sendable(messages: Iterable[Message]) -> list[Message]:
-    """Make messages valid for the API, in order, each call with its results behind it."""
+def _sendable(messages: Iterable[Message], closed: _Closed) -> list[Message]:
+    """Make messages valid for the API, in order, each call with its results behind it.
+
+    Those that keep something in blobs go into `closed`, too.
+    """
     sent: list[Message] = []
     waiting: dict[str, Message] = {}  # call id -> the synthetic result in its place
     for message in messages:
@@ -253,19 +281,25 @@ def _sendable(messages: Iterable[Message]) -> list[Message]:
             and (len(message) == _FEWEST or message.get("status") != "interrupted")
         ):
             sent.append({"role": role, "content": content})
-        elif role == "tool":
-            result = waiting.pop(message["tool_call_id"], None)
-            if result is not None:
+            continue
+        own = _NONE
+        if role == "tool":
+            if (result := waiting.pop(message["tool_call_id"], None)) is not None:
                 result["content"] = _content(content)
+                own = result
         elif message.get("tool_calls"):
             calls = _calls(message["tool_calls"])
-            sent.append({**_plain(message), "tool_calls": calls})
+            own = {**_plain(message), "tool_calls": calls}
+            sent.append(own)
             for call in calls:
                 result = {"role": "tool", "tool_call_id": call["id"], "content": NO_RESULT}
                 waiting[call["id"]] = result
                 sent.append(result)
         elif content or role != "assistant" or message.get("status") == "interrupted":
-            sent.append(_plain(message))
+            own = _plain(message)
+            sent.append(own)
+        if MEMBER in message:
+            closed.append((own, message))
     return sent
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from eventlog import codec, open_store, snapshot
 from eventlog.compaction import compact
+from eventlog.projections.messages import MESSAGES
 from eventlog.replay import prove
 from eventlog.session import Session
 from eventlog.snapshot import SnapshotCheck, make
@@ -114,7 +115,7 @@ def test_an_altered_snapshot_is_told(store: Store, change: Edit, wrong: str) -> 
 def test_a_list_that_comes_out_otherwise_by_the_snapshot_is_told(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "_enough", lambda *_: [{"role": "user", "content": "mango"}])
+    monkeypatch.setattr(snapshot, "_newest", lambda *_: MESSAGES.initial())
     told = "the snapshot and the log disagree: messages(limit=1) are others when it is used"
     assert difference(store) == told
 

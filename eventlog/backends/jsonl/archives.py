@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from io import FileIO
 
-from eventlog.backend import START, Archive
+from eventlog.backend import START, Archive, Copy
 
 from .files import CREATE, READ, Folder, write_all
 from .reader import read_blocks
@@ -33,6 +33,14 @@ def find(folder: Folder, session_id: str) -> list[Archive]:
     ]
 
 
+def find_all(folder: Folder) -> Iterator[Copy]:
+    """Give the archives and quarantines of all sessions."""
+    for place in (ARCHIVE, QUARANTINE):
+        for name in folder.names(place):
+            if match := _NAME.fullmatch(name):
+                yield Copy(match["id"], f"{place}/{name}")
+
+
 def in_order(folder: Folder, place: str, session_id: str) -> list[tuple[str, int]]:
     """Return a session's copies in one place, the newest first: each one's name and generation."""
     found = []
@@ -49,6 +57,17 @@ def read(folder: Folder, name: str) -> Iterator[bytes]:
 
     A compressed one that is damaged gives those before the damage; each line proves itself.
     """
+    if not name.endswith(PACKED):
+        yield from read_whole(folder, name)
+        return
+    from zstandard import ZstdError  # noqa: PLC0415 - few commands need it
+
+    with suppress(ZstdError):
+        yield from read_whole(folder, name)
+
+
+def read_whole(folder: Folder, name: str) -> Iterator[bytes]:
+    """Give these lines, too, but raise zstandard's ZstdError at damage of a compressed one."""
     with folder.open(name, READ) as file:
         if name.endswith(PACKED):
             yield from _unpacked(file)
@@ -62,13 +81,17 @@ def read(folder: Folder, name: str) -> Iterator[bytes]:
 def _unpacked(file: FileIO) -> Iterator[bytes]:
     from zstandard import ZstdDecompressor, ZstdError  # noqa: PLC0415 - few commands need it
 
-    rest = b""
-    with suppress(ZstdError):
+    rest, damage = b"", None
+    try:
         for chunk in ZstdDecompressor().read_to_iter(file, read_size=_CHUNK):
             *lines, rest = (rest + chunk).split(b"\n")
             yield from lines
+    except ZstdError as error:
+        damage = error
     if rest:
         yield rest
+    if damage is not None:
+        raise damage
 
 
 def pack(folder: Folder, session_id: str) -> None:

@@ -6,20 +6,21 @@
     <folder>/.quarantine/        what repair put aside
     <folder>/.cache/             what can be made again
     <folder>/.bin/               what was deleted; see binning.py
+    <folder>/blobs/              what was too large for a line; see blobs.py
 
 docs/format.md has the lines; writer.py has the way to append them.
 """
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from eventlog.backend import START, Archive, Binned, Block, Mark, Stamp, Stat
+from eventlog.backend import START, Archive, Binned, Block, Copy, Mark, Stamp, Stat
 from eventlog.errors import BackendConflictError, BackendUnavailableError, SessionNotFoundError
 
-from . import archives, binning, caching
+from . import archives, binning, blobs, caching
 from .files import READ, Folder
 from .lock import acquire
 from .log_file import SUFFIX, open_log
@@ -119,6 +120,45 @@ class JsonlBackend:
     def copies(self, session_id: str) -> Iterator[Iterator[bytes]]:
         """Give the lines of each archive and each quarantine, the newest first."""
         return (archives.read(self.folder, name) for name in self.copy_names(session_id))
+
+    def every_copy(self) -> list[Copy]:
+        """Return all archives and quarantines, those in the bin too."""
+        try:
+            return [*archives.find_all(self.folder), *binning.copies(self.folder)]
+        except OSError as error:
+            raise BackendUnavailableError(
+                f"cannot look into {self.folder.path}: {error}"
+            ) from error
+
+    def read_copy(self, name: str) -> Iterator[bytes]:
+        """Give the lines of one of these, every one."""
+        from zstandard import ZstdError  # noqa: PLC0415 - few commands need it
+
+        try:
+            yield from archives.read_whole(self.folder, name)
+        except FileNotFoundError:
+            raise SessionNotFoundError(name) from None
+        except (OSError, ZstdError) as error:
+            raise BackendUnavailableError(f"cannot read {name}: {error}") from error
+
+    def blob(self, name: str) -> bytes | None:
+        """Return a blob."""
+        return blobs.read(self.folder, name)
+
+    def blobs(self) -> dict[str, int]:
+        """Return the size of each blob."""
+        try:
+            return blobs.sizes(self.folder)
+        except OSError as error:
+            raise BackendUnavailableError(f"cannot look at the blobs: {error}") from error
+
+    def keeping(self, given: Mapping[str, bytes]) -> AbstractContextManager[None]:
+        """Keep blobs, under the lock that those share who do."""
+        return blobs.keeping(self.folder, given, self.lock_timeout)
+
+    def dropping(self) -> AbstractContextManager[Callable[[str], None]]:
+        """Hold the lock of the blobs alone."""
+        return blobs.dropping(self.folder, self.lock_timeout)
 
     def rewriting(self, session_id: str) -> JsonlRewriter:
         """Hold the session's lock, to replace its log."""

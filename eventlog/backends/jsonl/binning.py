@@ -24,7 +24,7 @@ from contextlib import suppress
 from stat import S_ISDIR, S_ISREG
 from typing import NamedTuple
 
-from eventlog.backend import START, Binned, Block
+from eventlog.backend import START, Binned, Block, Copy
 from eventlog.errors import SessionExistsError, SessionNotFoundError
 
 from . import caching
@@ -67,6 +67,12 @@ def read(folder: Folder, name: str) -> Iterator[Block]:
     entry = _find(folder, name)
     with folder.open(entry.log, READ) as file:
         yield from read_blocks(folder, file, folder.status(file).st_size, START)
+
+
+def copies(folder: Folder) -> Iterator[Copy]:
+    """Give the archives and quarantines of what is in the bin."""
+    for entry in _entries(folder):
+        yield from (Copy(entry.name, name) for name in _files(folder, entry) if name != entry.log)
 
 
 def id_of(name: str) -> str:

@@ -96,6 +96,16 @@ class Folder:
             return False
         return True
 
+    def try_share(self, file: FileIO) -> bool:
+        """Take the lock together with others who share it. Windows has no such lock: it is taken."""
+        if sys.platform == "win32":
+            return self.try_lock(file)
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
     def status(self, file: FileIO) -> os.stat_result:
         """Return what the system says of an open file."""
         return os.fstat(file.fileno())

@@ -7,6 +7,7 @@ the same inode whatever happens to the log.
 import os
 import random
 import time
+from collections.abc import Callable
 from io import FileIO
 from weakref import WeakSet
 
@@ -15,17 +16,28 @@ from eventlog.errors import BackendLockedError
 from .files import Folder, lock_holder
 
 LOCKS = ".locks"
+BLOBS_LOCK = ".blobs"  # no session's: its name begins with a dot
 _SHORTEST, _LONGEST = 0.0002, 0.02  # seconds between two tries
 _held: WeakSet[FileIO] = WeakSet()
+Try = Callable[[FileIO], bool]
 
 
 def acquire(folder: Folder, session_id: str, timeout: float) -> FileIO:
     """Return the open lock file; closing it lets the lock go. Raises BackendLockedError."""
+    return _acquire(folder, session_id, timeout, folder.try_lock)
+
+
+def share(folder: Folder, session_id: str, timeout: float) -> FileIO:
+    """Do as `acquire`, but let others share it, too; whoever acquires it waits for all of them."""
+    return _acquire(folder, session_id, timeout, folder.try_share)
+
+
+def _acquire(folder: Folder, session_id: str, timeout: float, attempt: Try) -> FileIO:
     file = _open(folder, f"{LOCKS}/{session_id}.lock")
     _held.add(file)
     try:
-        if not folder.try_lock(file):
-            _wait(folder, file, session_id, timeout)
+        if not attempt(file):
+            _wait(file, session_id, timeout, attempt)
     except BaseException:
         file.close()
         raise
@@ -41,12 +53,13 @@ def _open(folder: Folder, name: str) -> FileIO:
         return folder.open_lock(name)
 
 
-def _wait(folder: Folder, file: FileIO, session_id: str, timeout: float) -> None:
+def _wait(file: FileIO, session_id: str, timeout: float, attempt: Try) -> None:
     started, pause = time.monotonic(), _SHORTEST
-    while not folder.try_lock(file):
+    while not attempt(file):
         waited = time.monotonic() - started
         if waited >= timeout:
-            raise BackendLockedError(session_id, waited, lock_holder(file))
+            waited_for = "" if session_id == BLOBS_LOCK else session_id
+            raise BackendLockedError(waited_for, waited, lock_holder(file))
         # Random pauses: two writers that try in step would leave a third waiting for ever.
         time.sleep(random.uniform(_SHORTEST, pause))  # noqa: S311
         pause = min(pause * 2, _LONGEST)

@@ -1,0 +1,160 @@
+"""Drop the blobs that nothing refers to any more: no log, no archive, no quarantine, nothing in the bin.
+
+Everything is read without a lock first, and then, with the right to drop, what changed since. Who
+keeps blobs holds that off from before he looks for one until the line that names it is stored.
+While a line somewhere cannot be read, which may name any blob, nothing is dropped. It looks for
+names in bytes, and knows no events.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from eventlog.backend import START, Backend
+from eventlog.blobs import names_in
+from eventlog.chain import Chain
+from eventlog.errors import BackendUnavailableError, SessionNotFoundError
+from eventlog.reading import feed
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The blobs that nothing refers to, with their sizes; `dropped`, whether they are gone.
+
+    `unread` names what could not be read whole: while there is any, nothing is dropped.
+    """
+
+    unused: dict[str, int] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+    dropped: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many bytes they are, together."""
+        return sum(self.unused.values())
+
+
+def plan_collection(backend: Backend, progress: Progress = lambda _: None) -> Collected:
+    """Say which blobs nothing refers to; nothing is changed."""
+    search = _Search(backend, backend.blobs(), (), progress)
+    search.go_on()
+    return search.result()
+
+
+def collect(
+    backend: Backend, without: Collection[str] = (), progress: Progress = lambda _: None
+) -> Collected:
+    """Drop the blobs that nothing refers to.
+
+    What only these holders refer to, sessions or deletions by their names, is dropped, too; they
+    are about to go. Raises BackendLockedError, BackendUnavailableError.
+    """
+    search = _Search(backend, backend.blobs(), without, progress)
+    search.go_on()
+    if not search.left:
+        return Collected()
+    with backend.dropping() as drop:
+        search.go_on()
+        found = search.result()
+        if found.unread:
+            return found
+        for name in found.unused:
+            drop(name)
+    return Collected(found.unused, dropped=True)
+
+
+def release(backend: Backend, holders: Collection[str]) -> Collected:
+    """Drop what only these holders refer to, before they go. Nothing else is read if that is nothing.
+
+    Raises as `collect` does.
+    """
+    if not backend.blobs():
+        return Collected()
+    held = [place for place in _census(backend) if place[0] in holders]
+    return (
+        collect(backend, holders) if any(_refers(backend, each) for each in held) else Collected()
+    )
+
+
+def _refers(backend: Backend, place: "_Place") -> bool:
+    """Whether a place refers to a blob, as far as it can be read."""
+    with suppress(SessionNotFoundError, BackendUnavailableError, _DamagedError):
+        return any(names_in(line) for lines in _lines(backend, place) for line in lines)
+    return False
+
+
+_Place = tuple[str, str, Any]  # its holder, its kind or a copy's name, what tells that it changed
+
+
+class _Search:
+    """Looks through all that refers to blobs, and again through what is new since."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        blobs: dict[str, int],
+        without: Collection[str],
+        progress: Progress,
+    ) -> None:
+        self.left = blobs
+        self._backend = backend
+        self._without = frozenset(without)
+        self._progress = progress
+        self._seen: set[_Place] = set()
+        self._unread: set[str] = set()
+
+    def go_on(self) -> None:
+        """Look through what was not seen yet, until there is no such thing."""
+        while self.left and (news := _census(self._backend) - self._seen):
+            for place in news:
+                if place[0] not in self._without:
+                    self._see(place)
+            self._seen |= news
+
+    def _see(self, place: _Place) -> None:
+        try:
+            for lines in _lines(self._backend, place):
+                for line in lines:
+                    self._progress(len(line) + 1)
+                    if b'"sha256":"' in line:
+                        for name in names_in(line):
+                            self.left.pop(name, None)
+        except SessionNotFoundError:
+            pass  # it went elsewhere, and is found there
+        except (BackendUnavailableError, _DamagedError):
+            self._unread.add(place[0] if place[1] in ("log", "bin") else place[1])
+
+    def result(self) -> Collected:
+        """Return what nothing that was seen refers to."""
+        return Collected(self.left, tuple(sorted(self._unread)))
+
+
+class _DamagedError(Exception):
+    """A log has lines that cannot be read."""
+
+
+def _census(backend: Backend) -> set[_Place]:
+    """Return every place that refers to blobs. What moves meanwhile is seen in one of its places."""
+    binned = {(each.name, "bin", None) for each in backend.binned()}
+    logs = {(name, "log", stamp) for name, stamp in backend.stamps().items()}
+    copies = {(copy.holder, copy.name, None) for copy in backend.every_copy()}
+    return binned | logs | copies | {(each.name, "bin", None) for each in backend.binned()}
+
+
+def _lines(backend: Backend, place: _Place) -> Iterator[Iterable[bytes]]:
+    """Give the lines of a place, some at a time. Raises _DamagedError at the end of a damaged log."""
+    holder, kind, _ = place
+    if kind not in ("log", "bin"):
+        yield backend.read_copy(kind)
+        return
+    chain = Chain(holder.partition(".")[0])
+    blocks = backend.read(holder, START) if kind == "log" else backend.read_binned(holder)
+    for block in blocks:
+        feed(chain, block)
+        yield [*block.lines, block.rest]
+    chain.settle()
+    if not chain.health().ok:
+        raise _DamagedError
