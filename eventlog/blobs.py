@@ -31,7 +31,7 @@ Get = Callable[["Ref"], bytes | None]
 
 _MEDIA = (("image_url", "url"), ("input_audio", "data"), ("file", "file_data"))
 _DATA_URL = re.compile(r"data:([^;,]{0,128})[^,]{0,256};base64,", re.ASCII)
-_NAMED = re.compile(rb'"sha256":"([0-9a-f]{64})"')
+_NAMED = re.compile(rb'"sha256"\s*:\s*"([0-9a-f]{64})"')
 _NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _PART = re.compile(r"/content/(\d{1,9})/", re.ASCII)
 
@@ -197,6 +197,8 @@ def noted(message: Payload) -> Any:
 
 def names_in(line: bytes) -> set[str]:
     """Return the SHA-256 of every blob that a line names, be the line damaged; perhaps more."""
+    if b'"sha256"' not in line:  # nearly every line, and much faster than the pattern
+        return set()
     return {name.decode() for name in _NAMED.findall(line)}
 
 

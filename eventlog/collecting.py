@@ -14,10 +14,17 @@ from typing import Any
 from eventlog.backend import START, Backend
 from eventlog.blobs import names_in
 from eventlog.chain import Chain
-from eventlog.errors import BackendUnavailableError, SessionNotFoundError
+from eventlog.errors import BackendUnavailableError, SessionNotFoundError, UnsupportedFormatError
 from eventlog.reading import feed
 
 Progress = Callable[[int], None]
+
+
+class _DamagedError(Exception):
+    """A log has lines that cannot be read."""
+
+
+_UNREADABLE = (BackendUnavailableError, UnsupportedFormatError, _DamagedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,7 @@ def release(backend: Backend, holders: Collection[str]) -> Collected:
 
 def _refers(backend: Backend, place: "_Place") -> bool:
     """Whether a place refers to a blob, as far as it can be read."""
-    with suppress(SessionNotFoundError, BackendUnavailableError, _DamagedError):
+    with suppress(SessionNotFoundError, *_UNREADABLE):
         return any(names_in(line) for lines in _lines(backend, place) for line in lines)
     return False
 
@@ -119,21 +126,16 @@ class _Search:
             for lines in _lines(self._backend, place):
                 for line in lines:
                     self._progress(len(line) + 1)
-                    if b'"sha256":"' in line:
-                        for name in names_in(line):
-                            self.left.pop(name, None)
+                    for name in names_in(line):
+                        self.left.pop(name, None)
         except SessionNotFoundError:
             pass  # it went elsewhere, and is found there
-        except (BackendUnavailableError, _DamagedError):
+        except _UNREADABLE:
             self._unread.add(place[0] if place[1] in ("log", "bin") else place[1])
 
     def result(self) -> Collected:
         """Return what nothing that was seen refers to."""
         return Collected(self.left, tuple(sorted(self._unread)))
-
-
-class _DamagedError(Exception):
-    """A log has lines that cannot be read."""
 
 
 def _census(backend: Backend) -> set[_Place]:
