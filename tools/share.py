@@ -6,6 +6,7 @@ the files go, and that nothing is overwritten unasked.
 
 import os
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,11 @@ from eventlog.errors import EventLogError
 
 from .options import complete_session, json_option, open_place, store_option
 from .progress import turns_bar, watched
-from .terminal import one_line, safe_json, warn, warn_of_damage
+from .terminal import one_line, safe_json, warn, warn_of_damage, warn_of_lost
 from .until import events_until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from eventlog.formats.html.page import Entry
     from eventlog.formats.html.story import Finding, Story
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from eventlog.store import Store
 
 _FOLDER = "shared"
+_INDEX = "index.html"
 _STDOUT = "-"
 
 
@@ -126,9 +128,11 @@ def _page(store: "Store", name: str, asked: _Asked) -> "tuple[Story, str]":
     session = store.open(name)
     warn_of_damage(name, session.health)
     with watched(f"read {name}", store, name) as seen:
-        events = seen.open(name).events()
+        reading = seen.open(name)
+        events = map(reading.opener.told, reading.recorded())
         wanted = events_until(events, asked.until) if asked.until else events
         story = tell(name, wanted, asked.rules)
+    warn_of_lost(reading.opener.lost.values(), name)
     return story, page(story, asked.title)
 
 
@@ -136,14 +140,14 @@ def _share_all(store: "Store", folder: Path, asked: _Asked, *, as_json: bool) ->
     from eventlog.formats.html.page import index  # noqa: PLC0415
 
     folder.mkdir(parents=True, exist_ok=True)
-    _refuse_to_replace(folder / "index.html", asked)
-    names = store.ids()
+    _refuse_to_replace(folder / _INDEX, asked)
+    files = _page_names(store.ids())
     entries, told, failed = [], [], 0
-    with turns_bar(len(names)) as begin:
-        for name in names:
+    with turns_bar(len(files)) as begin:
+        for name, file in files.items():
             begin(name)
             try:
-                facts = _share(store, name, str(folder / f"{name}.html"), asked)
+                facts = _share(store, name, str(folder / file), asked)
             except (EventLogError, OSError) as error:
                 failed = 1
                 warn(f"session {name} has no page: {error}")
@@ -152,9 +156,23 @@ def _share_all(store: "Store", folder: Path, asked: _Asked, *, as_json: bool) ->
             told.append(facts)
             entries.append(_entry(facts))
     entries.sort(key=lambda entry: (entry.updated, entry.href), reverse=True)
-    _write(folder / "index.html", index(entries), asked)
+    _write(folder / _INDEX, index(entries), asked)
     _tell_all(told, folder, as_json=as_json)
     return failed
+
+
+def _page_names(names: "Iterable[str]") -> dict[str, str]:
+    """Return the file of each session's page: none is the index's, nor another's in other letter case.
+
+    Where `<id>.html` is taken it is `<id>.2.html`, and so on: no id has a dot. The same ids give the same names.
+    """
+    taken = {_INDEX}
+    files = {}
+    for name in sorted(names):
+        choices = chain((f"{name}.html",), (f"{name}.{number}.html" for number in count(2)))
+        files[name] = next(file for file in choices if file.casefold() not in taken)
+        taken.add(files[name].casefold())
+    return files
 
 
 def _entry(facts: dict[str, Any]) -> "Entry":
@@ -163,9 +181,8 @@ def _entry(facts: dict[str, Any]) -> "Entry":
     name = facts["session"]
     if "problem" in facts:
         return Entry("", name, "", "", 0, facts["problem"])
-    return Entry(
-        f"{name}.html", facts["title"], facts["created"], facts["updated"], facts["messages"]
-    )
+    href = Path(facts["file"]).name
+    return Entry(href, facts["title"], facts["created"], facts["updated"], facts["messages"])
 
 
 def _facts(name: str, output: str, story: "Story", page: str) -> dict[str, Any]:

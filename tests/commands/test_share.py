@@ -162,6 +162,31 @@ def test_all_sessions_get_a_page_and_an_index_the_last_used_first(shell: Shell) 
     assert "question of b" in read(shell, "shared/b.html")
 
 
+def test_a_session_called_index_does_not_take_the_index_s_place(shell: Shell) -> None:
+    for name in ("index", "INDEX", "other"):
+        hold(shell, name, f"question of {name}")
+    assert shell.run("share", "--all").code == 0
+    index = read(shell, "shared/index.html")
+    for name, file in (
+        ("index", "index.3.html"),
+        ("INDEX", "INDEX.2.html"),
+        ("other", "other.html"),
+    ):
+        assert f'href="{file}"' in index
+        assert f"question of {name}" in read(shell, f"shared/{file}")
+
+
+def test_ids_that_differ_in_letter_case_only_get_files_that_differ_in_more(shell: Shell) -> None:
+    for name in ("demo", "Demo", "demo2"):
+        hold(shell, name, f"question of {name}")
+    told = json.loads(shell.run("share", "--all", "--json").out)
+    files = {page["session"]: page["file"] for page in told}
+    assert len({file.casefold() for file in files.values()}) == 3
+    for name, file in files.items():
+        assert f"question of {name}<" in read(shell, file)
+        assert f'href="{Path(file).name}"' in read(shell, "shared/index.html")
+
+
 def test_an_unreadable_session_is_told_and_does_not_stop_the_rest(shell: Shell) -> None:
     for name in ("a", "b", "c"):
         hold(shell, name, "Hello")

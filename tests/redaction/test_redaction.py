@@ -34,6 +34,27 @@ KEYS = {
 }
 
 
+HEX = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
+LETTERS = "qWkRtZpLmXvBnHsDfGjKyCeA"
+LOWER = "skdjfhqwoeirutyalskdjfhgm"
+MORE_KEYS = {
+    "docker-token": "dckr_" + "pat_" + BODY[:27],
+    "grafana-token": "glsa_" + BODY[:32] + "_a1b2c3d4",
+    "vault-token": "hvs." + BODY,
+    "shopify-token": "shpat_" + HEX[:32],
+    "databricks-token": "dapi" + HEX[:32],
+    "twilio-key": "SK" + HEX[:32],
+    "mailgun-key": "key-" + HEX[:32],
+    "mailchimp-key": HEX[:32] + "-us12",
+    "atlassian-token": "ATATT3" + "xFfGF0" + BODY,
+    "linear-key": "lin_api_" + BODY,
+    "notion-token": "ntn_" + BODY + BODY,
+    "sentry-token": "sntrys_" + BODY + BODY,
+    "nvidia-key": "nvapi-" + BODY + BODY,
+    "age-key": "AGE-SECRET-KEY-1" + BODY.upper() + BODY.upper(),
+}
+
+
 def masked(text: str) -> str:
     return str(mask(text).value)
 
@@ -44,6 +65,22 @@ def test_a_key_is_masked_wherever_it_stands(kind: str) -> None:
         found = mask(f"{before}{KEYS[kind]}{after}")
         assert found.value == f"{before}[masked:{kind}]{after}"
         assert found.found == {kind: 1}
+
+
+@pytest.mark.parametrize("kind", MORE_KEYS)
+def test_a_key_of_a_less_known_service_is_masked(kind: str) -> None:
+    assert masked(f"it is {MORE_KEYS[kind]}, really") == f"it is [masked:{kind}], really"
+
+
+def test_a_discord_webhook_is_masked_but_for_its_number() -> None:
+    place = "https://discord.com/api/webhooks/123456789012345678/"
+    assert masked(place + BODY + BODY) == place + "[masked:discord-webhook]"
+
+
+@pytest.mark.parametrize("prefix", ["sk-" + "proj-", "sk-" + "svcacct-", "sk-"])
+def test_a_model_key_of_letters_only_is_masked(prefix: str) -> None:
+    assert masked(f"it is {prefix}{LETTERS}") == "it is [masked:openai-key]"
+    assert masked(f"it is sk-ant-api-{LETTERS}") == "it is [masked:anthropic-key]"
 
 
 def test_github_fine_grained_tokens_and_temporary_aws_keys_are_masked() -> None:
@@ -64,6 +101,30 @@ def test_github_fine_grained_tokens_and_temporary_aws_keys_are_masked() -> None:
         (r'{\"password\": \"hunter2\"', r'{\"password\": \"[masked:password]\"'),
         ("Authorization: Bearer abcdef1234567890", "Authorization: Bearer [masked:bearer-token]"),
         ("postgres://app:s3cr3t@db/x", "postgres://app:[masked:url-password]@db/x"),
+        ("DB_PASS=hunter2222", "DB_PASS=[masked:password]"),
+        ("smtpPass: 'correct horse'", "smtpPass: '[masked:password]'"),
+        (f"OPENAI_API_KEY: {LOWER[:16]}\n", "OPENAI_API_KEY: [masked:password]\n"),
+        (f"token: {LETTERS}", "token: [masked:password]"),
+        (f'"api_key": {LOWER}', '"api_key": [masked:password]'),
+        ("export TOKEN=abcdefghij", "export TOKEN=[masked:password]"),
+        (f"export GITHUB_TOKEN={LETTERS}", "export GITHUB_TOKEN=[masked:password]"),
+        (f"Authorization: Token {HEX}", "Authorization: Token [masked:bearer-token]"),
+        (f"-H 'Authorization: {HEX}'", "-H 'Authorization: [masked:bearer-token]'"),
+        (f'"Authorization": "Bearer {LETTERS}"', '"Authorization": "Bearer [masked:bearer-token]"'),
+        ("curl -u admin:S3cretPass https://x", "curl -u admin:[masked:password] https://x"),
+        ("curl -s \\\n --user 'jo:secretword' x", "curl -s \\\n --user 'jo:[masked:password]' x"),
+        (f"curl -b 'sid={HEX}' x", "curl -b 'sid=[masked:cookie]' x"),
+        ("login --password hunter22 -v", "login --password [masked:password] -v"),
+        ("login --password=hunterish", "login --password=[masked:password]"),
+        ("x --admin-password 'correct horse'", "x --admin-password '[masked:password]'"),
+        (f"x --api-key {LETTERS}", "x --api-key [masked:password]"),
+        ("sshpass -p hunter2 ssh x", "sshpass -p [masked:password] ssh x"),
+        (f"Cookie: theme=dark; sid={HEX}\r\nAccept: */*", "Cookie: [masked:cookie]\nAccept: */*"),
+        (f"Set-Cookie: sid={HEX}; Path=/", "Set-Cookie: sid=[masked:cookie]; Path=/"),
+        (f'"set-cookie": ["sid={HEX}; Path=/"]', '"set-cookie": ["sid=[masked:cookie]; Path=/"]'),
+        ("machine x.org\n  login jo\n  password hunterish", "machine x.org\n  login jo\n  password [masked:password]"),
+        (f"//r.org/:_authToken={LETTERS}", "//r.org/:_authToken=[masked:password]"),
+        ("_auth = am86aHVudGVyMjI=", "_auth = [masked:password]"),
         ("https://x.org/?key=abcdef123456&y=1", "https://x.org/?key=[masked:url-signature]&y=1"),
     ],
 )  # fmt: skip
@@ -113,6 +174,21 @@ def test_a_key_in_disguise_is_masked(text: str) -> None:
         '{"token": " hello", "logprob": -0.25}',
         "http://localhost:8080/a@b and git@github.com:a/b.git",
         "Ask jo@example.org",
+        "the password: must be eight characters",
+        f"commit {HEX}; api_key: str; password=None; PASSWORD=$DB_PASSWORD",
+        "PWD=/home/jo/x1 OLDPWD=/tmp/abc1",
+        "PASS: 12 tests; bypass=abcd1234; tests_pass=12345; first_pass = run(2)",
+        "apiKey: getApiKeyFromSettings, token: CancellationTokenSource, key: parseHTMLFromURLs",
+        "TOKEN: CancellationTokenSource() or TOKEN = settings.token",
+        "--password TEXT, --token TOKEN, --password PASSWORD, or --password to be asked",
+        "docker build --secret id=npm1,src=x; login --password ${PW1234} --password-stdin < x123456",
+        "docker run -u 1000:1000 x",
+        "curl -u user:password x; curl -u $USER:$PASS y; curl -u 'jo:<token>' z",
+        "Authorization: Bearer YOUR_ACCESS_TOKEN_HERE; Authorization: required for v2/users",
+        "Authorization: AWS4-HMAC-SHA256 Credential=x",
+        "Cookie: theme=dark; consent=1",
+        "export TOKEN=$(cat x); export TOKEN=your-token-here; export PASS=$1",
+        "sk-proj-your-key-goes-here or sk-proj-xxxxxxxxxxxxxxxxxxxxxxxx",
     ],
 )
 def test_what_is_no_secret_is_left_alone(text: str) -> None:
@@ -168,7 +244,8 @@ def test_no_rules_mask_nothing() -> None:
 
 pieces = st.sampled_from(
     [*KEYS.values(), "password", "=", ": ", '"', "'", "`", "\\", "**", " ", "\n", "://", "u:p@", "&#45;",
-     "token", "[masked:jwt]", "[", "]", "Bearer ", "a1b2c3d4e5f6", "{", "}", ",", "\\u002d", "sk-"]
+     "token", "[masked:jwt]", LETTERS, HEX, "Authorization: ", "Cookie: ", "Set-Cookie: ", "a=", "; ", "curl -u ",
+     "--password ", "export TOKEN=", "DB_PASS", "API_KEY", "[", "]", "Bearer ", "a1b2c3d4e5f6", "{", "}", ",", "\\u002d", "sk-"]
 )  # fmt: skip
 
 
@@ -190,6 +267,8 @@ HOSTILE = (
     "a", "-", " ", "\n\t-", "password", "password=", "password" + " " * 9, "secret='", "://a:", "bearer ",
     "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----" + "\n" * 50, "eyJaaaaaaaaaa.", "sk-",
     "a@", "a@a.", "[masked:", "\\*", "&amp;", "data:image/png;base64,", "a*", "password.", "'\"`",
+    "curl ", "curl -u ", "curl -u a:", "cookie: a=", "set-cookie:", "Authorization: ", "Authorization: a ", "--password ",
+    "--a-", "API_KEY: aB", "sk-aB", "export A_", "machine a login ", "[[", "aBC", "discord.com/api/webhooks/",
 )  # fmt: skip
 
 
