@@ -2,16 +2,21 @@
 
 What was said in an event is replaced by a mark; its seq, its time and what other events need of it
 (a role, the ids of tool calls) stay, so the conversation still hangs together. The old log is not
-kept, and the session's archives and quarantines, which hold the content too, are removed.
+kept, and the session's archives and quarantines, which hold the content too, are removed, and the blobs that nothing else names.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eventlog import codec
+from eventlog.backend import Binned
+from eventlog.blobs import refs_of
+from eventlog.collecting import collect
+from eventlog.descent import relatives_of
 from eventlog.errors import BackendError, InvalidEventError
 from eventlog.events import ContentErased, make_event
+from eventlog.foreign import SOURCE_ID
 from eventlog.generation import Move, Source
 from eventlog.projections.messages import ERASED, blank
 from eventlog.record import RecordedEvent
@@ -24,6 +29,7 @@ CANNOT_REACH = (
     "blocks that the file system has freed but not overwritten, and its snapshots",
     "summaries and later messages that repeat it",
     "records of an imported session that were kept raw and repeat it (events named x.…)",
+    "the ids of imported records, which stay for the next import; some are a hash of what was said",
 )
 """Where erased content may still be, whatever is done here."""
 
@@ -32,21 +38,30 @@ _TEXTS = ("text", "reasoning", "title", "reason")  # members that hold what was 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What was erased, or would be: events, the copies of the log that go, forks that keep it."""
+    """What was erased, or would be: events, the copies of the log that go, and who may keep it.
+
+    `forks` are sessions: forks, theirs, reruns, and what the session was forked off itself, with
+    what else came of that; `deletions` are such in the bin, and those of the same id. `blobs` are
+    those that the events name, by their SHA-256: they go unless something else names them, too;
+    `staying` are those that stayed.
+    """
 
     session_id: str
     seqs: tuple[int, ...]
     copies: tuple[str, ...]
     forks: tuple[str, ...]
+    deletions: tuple[Binned, ...]
+    blobs: tuple[str, ...]
+    staying: tuple[str, ...] = ()
 
 
 def plan_erasure(store: Store, session_id: str, seqs: Iterable[int]) -> Erasure:
     """Say what erasing these events would take; nothing is changed.
 
     The checkpoints of a reply go with it. Raises SessionNotFoundError, InvalidEventError for a
-    number that holds no content.
+    number that holds no content, BackendUnavailableError for any log that cannot be looked into.
     """
-    wanted, events = set(seqs), list(store.open(session_id).events())
+    wanted, events = set(seqs), list(store.open(session_id).recorded())
     found = {event["seq"]: event for event in events if event["seq"] in wanted}
     for seq in sorted(wanted):
         if seq not in found or not _holds_content(found[seq]):
@@ -61,7 +76,10 @@ def plan_erasure(store: Store, session_id: str, seqs: Iterable[int]) -> Erasure:
         if event["type"] == "reply.streamed" and event["data"].get("call") in replies
     }
     copies = tuple(store.backend.copy_names(session_id))
-    return Erasure(session_id, tuple(sorted(wanted)), copies, tuple(_forks(store, session_id)))
+    relatives = relatives_of(store, session_id, min(wanted, default=codec.MAX_SEQ))
+    found_in = relatives.sessions, relatives.deletions
+    refs = (ref.sha256 for event in found.values() for ref in refs_of(event["data"]))
+    return Erasure(session_id, tuple(sorted(wanted)), copies, *found_in, tuple(dict.fromkeys(refs)))
 
 
 def erase(
@@ -86,7 +104,9 @@ def erase(
         rewriter.replace(source.generation, lines, move.check)
         rewriter.drop_copies()
     store.catalog().wipe(session_id)
-    return plan
+    collect(store.backend)
+    there = store.backend.blobs() if plan.blobs else {}
+    return replace(plan, staying=tuple(name for name in plan.blobs if name in there))
 
 
 def _holds_content(event: RecordedEvent) -> bool:
@@ -99,16 +119,24 @@ def _stub(event: RecordedEvent) -> dict[str, Any]:
     """Return what stays of an event's payload."""
     data = event["data"]
     if event["type"].startswith("x.") or not fits(event["type"], data):
-        return {"erased": True}
+        return {**_source_id(data), "erased": True}
     if event["type"] == "message.added":
         rest: dict[str, Any] = {
             name: data[name] for name in ("status", "call", "usage", "model") if name in data
         }
+        if source_id := _source_id(data.get("extra")):
+            rest["extra"] = source_id
         return {**blank(data), **rest, "erased": True}
     if event["type"] == "metadata.set":
         return {"metadata": dict.fromkeys(data["metadata"], ERASED), "erased": True}
     gone = {name: ERASED for name in _TEXTS if name in data}
     return {**data, **gone, "erased": True}
+
+
+def _source_id(data: Any) -> dict[str, str]:
+    """Return by what an import knows a record again: without it, the next one would bring it back."""
+    source_id = data.get(SOURCE_ID) if isinstance(data, dict) else None
+    return {SOURCE_ID: source_id} if isinstance(source_id, str) else {}
 
 
 def _without_content(source: Source, seqs: Sequence[int]) -> Iterator[bytes]:
@@ -122,12 +150,3 @@ def _without_content(source: Source, seqs: Sequence[int]) -> Iterator[bytes]:
             yield codec.with_data(event, _stub(event))
         elif seq > 1:
             yield line
-
-
-def _forks(store: Store, session_id: str) -> Iterator[str]:
-    """Give the sessions of this store that were forked off this one: they hold the past, too."""
-    for other in store.ids():
-        header = next(iter(store.open(other).events()), None)
-        origin = header["data"].get("origin") if header else None
-        if isinstance(origin, dict) and origin.get("session") == session_id:
-            yield other

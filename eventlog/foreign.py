@@ -11,6 +11,9 @@ from typing import Any
 
 from eventlog.record import RecordedEvent
 
+SOURCE_ID = "source_id"
+"""The member of a message's `extra`, or of an `x.` event's data, that holds its record's own id."""
+
 _MILLISECONDS = 1e11  # as seconds: the year 5138; as milliseconds: 1973
 
 
@@ -21,7 +24,8 @@ class Said:
     `id` is the record's own, or made of its place: the same at each reading, so that nothing is
     imported twice. `at` is its time (UTC, as lines have it), where it has one. `parent` is the
     `id` of what it follows: "" for the beginning, None for what was said before it; an id that is
-    not a message's, or unknown, counts as None. What we have no name for stands in the message's
+    not a message's, or unknown, counts as None. `record` is the `id` of the record that was kept as
+    it was just before, and that tells this too: both are new, or neither. What we have no name for stands in the message's
     `extra`, under the format's name.
     """
 
@@ -30,6 +34,7 @@ class Said:
     type: str = "message.added"
     at: str | None = None
     parent: str | None = None
+    record: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,9 @@ class ForeignSession:
     """One conversation in a foreign file, its records read as they are asked for.
 
     `id` is its own in its format; `origin` that of the one it was forked off; `head` the `id` of
-    the message that comes last in it, where that is not the last one said. `metadata` is what else
+    the message that comes last in it, where that is not the last one said; `names_head` that the
+    file itself names it, so that it may be another one though nothing new was said, and `updated`
+    when such a file was changed last. `metadata` is what else
     the file tells of it, by name. `inherits` is there where the file begins only behind what it
     shares with its origin: it tells of an event of that one's session whether it is shared, and
     those before the first that is not are the past of this one.
@@ -52,6 +59,8 @@ class ForeignSession:
     head: Callable[[], str | None] = lambda: None
     metadata: dict[str, Any] = field(default_factory=dict)
     inherits: Callable[[RecordedEvent], bool] | None = None
+    names_head: bool = False
+    updated: str | None = None
 
 
 @dataclass(slots=True)

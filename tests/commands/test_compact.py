@@ -33,7 +33,8 @@ def well(run: Run) -> list[str]:
 
 
 def as_json(shell: Shell, *arguments: str) -> Any:
-    return json.loads("\n".join(well(shell.run("compact", "--json", *arguments))))
+    told = json.loads("\n".join(well(shell.run("compact", "--json", *arguments))))
+    return told["sessions"] if "--erase" not in arguments else told
 
 
 def test_without_apply_it_says_what_would_go_and_changes_nothing(spoken: Shell) -> None:
@@ -121,7 +122,10 @@ def test_with_all_a_damaged_log_does_not_stop_the_others(spoken: Shell) -> None:
     assert run.err == "r: left as it is: session r is damaged: eventlog repair r, first\n"
     assert run.out.startswith("s: dropped ")
     told = spoken.run("compact", "--all", "--json")
-    assert (told.code, [each["session_id"] for each in json.loads(told.out)]) == (1, ["s"])
+    assert (told.code, [each["session_id"] for each in json.loads(told.out)["sessions"]]) == (
+        1,
+        ["s"],
+    )
 
 
 def rewrite(shell: Shell, times: int) -> None:
@@ -174,3 +178,136 @@ def test_a_log_that_another_process_holds_is_exit_5(spoken: Shell, tmp_path: Pat
     assert run.code == 5
     assert "another writer holds" in run.err
     assert spoken.run("compact", "s", "--apply").code == 0
+
+
+def ask(spoken: Shell, *options: str) -> Run:
+    """Ask for the erasure of the first question."""
+    return spoken.run("compact", "s", "--erase", "2", *options)
+
+
+def test_an_erasure_is_planned_and_then_done(spoken: Shell) -> None:
+    before = files_in(spoken)
+    lines = well(ask(spoken))
+    assert lines[0] == "s: would erase the content of 2"
+    assert lines[-1] == "  Do it, for good: eventlog compact s --erase 2 --apply"
+    assert files_in(spoken) == before
+    assert well(ask(spoken, "--apply"))[0] == "s: erased the content of 2"
+    assert b"question 0" not in b"".join(files_in(spoken).values())
+
+
+def test_who_else_may_hold_erased_content_is_told_with_what_to_do_there(spoken: Shell) -> None:
+    for name in ("copy", "gone"):
+        spoken.run("fork", "s", "--as", name)
+    spoken.run("delete", "gone")
+    copy, gone = [line for line in well(ask(spoken)) if "may keep" in line]
+    assert copy.startswith("  session copy may keep a copy: look (eventlog show copy), ")
+    assert copy.endswith("and erase it there: eventlog compact copy --erase SEQ --apply")
+    assert gone.startswith(f"  {spoken.store.binned()[0].name} in the bin may keep a copy: ")
+    assert gone.endswith("remove it there: eventlog delete --purge gone")
+
+
+def test_a_deletion_is_not_to_be_purged_with_the_session_that_has_its_id_now(spoken: Shell) -> None:
+    spoken.run("delete", "s")
+    take_turns(spoken.store.create("s"), 1)
+    (told,) = [line for line in well(ask(spoken)) if "may keep" in line]
+    assert told.endswith("remove it there: eventlog expire --bin --older-than AGE --apply")
+
+
+def test_an_erasure_is_told_as_json(spoken: Shell) -> None:
+    for name in ("copy", "gone"):
+        spoken.run("fork", "s", "--as", name)
+    spoken.run("delete", "gone")
+    planned = as_json(spoken, "s", "--erase", "2")
+    deletion = {"name": spoken.store.binned()[0].name, "session_id": "gone"}
+    assert planned == {
+        "session_id": "s",
+        "erased": False,
+        "seqs": [2],
+        "copies": [],
+        "blobs": [],
+        "staying": [],
+        "forks": ["copy"],
+        "deletions": [deletion],
+        "out_of_reach": planned["out_of_reach"],
+    }
+    assert as_json(spoken, "s", "--erase", "2", "--apply") == {**planned, "erased": True}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("s", "--erase", "2", "--undo"), "--erase is for good: there is no --undo"),
+        (("s", "--erase", "2", "--apply", "--keep", "1"), "--erase removes all archives"),
+        (("s", "--erase", "2", "--apply", "--purge"), "--erase removes all archives"),
+        (("s", "t", "--erase", "2"), "--erase takes one session"),
+        (("--all", "--erase", "2"), "--erase takes one session"),
+        (("s", "--apply", "--undo"), "--undo is done at once"),
+        (("s", "--apply", "--keep", "1", "--purge"), "--purge keeps no archive"),
+        (("s", "--undo", "--keep", "0", "--purge"), "--purge keeps no archive"),
+    ],
+)
+def test_options_that_mean_nothing_together_are_wrong_usage(
+    spoken: Shell, options: tuple[str, ...], told: str
+) -> None:
+    before = files_in(spoken)
+    run = spoken.run("compact", *options, "--json")
+    assert (run.code, run.out) == (2, "")
+    assert told in run.err
+    assert files_in(spoken) == before
+
+
+LARGE = "mango " * 20_000
+
+
+def heard(shell: Shell, name: str, content: str = LARGE) -> str:
+    """Let a tool say something large in a session; return the blob's name."""
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    session = shell.session(name)
+    session.append({"role": "assistant", "content": None, "tool_calls": [call]})
+    session.append({"role": "tool", "tool_call_id": "c", "content": content})
+    (ref,) = list(session.recorded())[-1]["data"]["blobs"]
+    return str(ref["sha256"])
+
+
+def keep_a_stray(shell: Shell) -> int:
+    """Keep a blob that nothing names; return how many there are then."""
+    with shell.store.backend.keeping({"0" * 64: b"stray"}):
+        return len(shell.store.backend.blobs())
+
+
+def test_blobs_that_nothing_names_are_told_and_then_dropped(spoken: Shell) -> None:
+    heard(spoken, "s")
+    assert keep_a_stray(spoken) == 2
+    assert "blobs: would drop 1 that nothing names, 5 bytes" in well(spoken.run("compact", "s"))
+    told = spoken.run("compact", "--all", "--apply", "--json")
+    assert json.loads(told.out)["blobs"] == {"unused": {"0" * 64: 5}, "unread": [], "dropped": True}
+    assert len(spoken.store.backend.blobs()) == 1
+    assert spoken.session("s").messages()[-1]["content"] == LARGE
+
+
+def test_no_blob_is_dropped_while_a_log_is_damaged(spoken: Shell) -> None:
+    take_turns(spoken.store.create("r"), 1)
+    damage(spoken, "r")
+    heard(spoken, "s")
+    keep_a_stray(spoken)
+    run = spoken.run("compact", "s", "--apply")
+    assert (run.code, len(spoken.store.backend.blobs())) == (0, 2)
+    assert "none dropped while it cannot be read what is in: r" in run.err
+
+
+def test_erasing_an_output_removes_its_blob(spoken: Shell) -> None:
+    blob = heard(spoken, "s")
+    seq = spoken.session("s").version
+    lines = well(spoken.run("compact", "s", "--erase", str(seq), "--apply"))
+    assert f"  removed blobs/{blob}" in lines
+    assert spoken.store.backend.blobs() == {}
+
+
+def test_a_blob_that_another_session_names_survives_an_erasure_and_is_told(spoken: Shell) -> None:
+    blob = heard(spoken, "s")
+    spoken.store.create("r")
+    heard(spoken, "r")
+    seq = spoken.session("s").version
+    told = as_json(spoken, "s", "--erase", str(seq), "--apply")
+    assert (told["blobs"], told["staying"]) == ([blob], [blob])
+    assert spoken.session("r").messages()[-1]["content"] == LARGE

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from eventlog import events
+from eventlog.backends.jsonl import JsonlBackend
+from eventlog.backends.jsonl.files import Folder
 from eventlog.branching import fork
 from eventlog.compaction import compact
 from eventlog.erasure import erase, plan_erasure
@@ -130,7 +132,48 @@ def test_what_holds_no_content_is_refused(store: Store, session: Session, seq: i
     assert session.version == 6
 
 
-@pytest.mark.parametrize("left", [".archive/s.g0.jsonl.new", ".cache/s.new"])
+class Dying(Folder):
+    """A folder on a file system without links, whose process is killed at the end of a copy."""
+
+    def link(self, source: str, target: str) -> None:
+        self._copy(source, target)
+
+    def rename(self, source: str, target: str) -> None:
+        if source.endswith(".part"):
+            raise KeyboardInterrupt
+        super().rename(source, target)
+
+
+def test_what_a_killed_copy_left_of_an_archive_is_removed_too(
+    store: Store, session: Session, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        compact(Store(JsonlBackend(Dying(tmp_path))), "s")
+    (left,) = (tmp_path / ".archive").iterdir()
+    assert (left.suffix, b"mango" in left.read_bytes()) == (".part", True)
+    erase(store, "s", [5])
+    assert files_with(tmp_path, "mango") == []
+
+
+def test_what_was_left_of_a_session_with_a_like_name_stays(
+    store: Store, session: Session, tmp_path: Path
+) -> None:
+    compact(store, "s")
+    other = tmp_path / ".archive" / "s-2.g0.jsonl.part"
+    other.write_bytes(b"mango")
+    erase(store, "s", [5])
+    assert other.exists()
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        ".archive/s.g0.jsonl.new",
+        ".archive/s.g0.jsonl.part",
+        ".quarantine/s.g0.jsonl.part",
+        ".cache/s.new",
+    ],
+)
 def test_what_a_killed_process_left_of_a_copy_is_removed_too(
     store: Store, session: Session, tmp_path: Path, left: str
 ) -> None:

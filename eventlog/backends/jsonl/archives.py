@@ -21,8 +21,10 @@ QUARANTINE = ".quarantine"
 PACKED = ".zst"
 _NAME = re.compile(r"(?P<id>[^.]+)\.g(?P<generation>\d+)(\.(?P<n>\d+))?\.jsonl(\.zst)?")
 _UNFINISHED = ".new"
+_LEFT = (_UNFINISHED, ".part")  # how names end that a killed `pack`, and a killed `link`, left
 _LEVEL = 3  # ratio 2.4 on logs at 180 MB/s; 9 gives 3.1 at 39 MB/s
 _CHUNK = 1 << 20
+_BITE = 8 << 10  # of compressed bytes: a run of zeros becomes ten thousand times as much
 
 
 def find(folder: Folder, session_id: str) -> list[Archive]:
@@ -81,14 +83,19 @@ def read_whole(folder: Folder, name: str) -> Iterator[bytes]:
 def _unpacked(file: FileIO) -> Iterator[bytes]:
     from zstandard import ZstdDecompressor, ZstdError  # noqa: PLC0415 - few commands need it
 
-    rest, damage = b"", None
+    line, damage, frame = [], None, ZstdDecompressor().decompressobj()
     try:
-        for chunk in ZstdDecompressor().read_to_iter(file, read_size=_CHUNK):
-            *lines, rest = (rest + chunk).split(b"\n")
-            yield from lines
+        while not frame.eof:
+            if not (packed := file.read(_BITE)):
+                raise ZstdError("it is cut off")
+            more, *lines = frame.decompress(packed).split(b"\n")
+            line.append(more)
+            for begun in lines:
+                yield b"".join(line)
+                line = [begun]
     except ZstdError as error:
         damage = error
-    if rest:
+    if rest := b"".join(line):
         yield rest
     if damage is not None:
         raise damage
@@ -138,10 +145,11 @@ def _check(plain: FileIO, packed: FileIO) -> None:
 
 
 def drop_unfinished(folder: Folder, session_id: str) -> None:
-    """Remove for good what a killed `pack` left of a session's archives: it holds their content."""
-    for name in list(folder.names(ARCHIVE)):
-        if name.startswith(f"{session_id}.g") and name.endswith(_UNFINISHED):
-            drop(folder, f"{ARCHIVE}/{name}")
+    """Remove for good what a killed process left of a session's copies: it holds their content."""
+    for place in (ARCHIVE, QUARANTINE):
+        for name in list(folder.names(place)):
+            if name.startswith(f"{session_id}.g") and name.endswith(_LEFT):
+                drop(folder, f"{place}/{name}")
 
 
 def drop(folder: Folder, name: str) -> None:
