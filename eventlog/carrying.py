@@ -1,17 +1,21 @@
 """Take our own logs from elsewhere: as they are, byte for byte, under the id that they have.
 
 A log is read whole and checked before anything is written. What the store has under its id must be
-the beginning of it, or hold it: nothing is merged, and nothing of the store is replaced. Where a log
-lies, and how it was packed, is sources' and bundle's business.
+the beginning of it, or hold it: nothing is merged, and nothing of the store is replaced. The blobs
+that it names come with it, as far as they are there: those that are missing are told, and brought
+when it comes again with them. Where a log lies, and how it was packed, is sources' and bundle's
+business.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import IO, Any, Literal
 
 from eventlog import codec
 from eventlog.backend import START, Block, Durability, Mark, Writer
+from eventlog.blobs import Ref
+from eventlog.bringing import Brought, Giver, Wanted, bringing, nowhere, plan_bringing
 from eventlog.chain import Chain, Health
 from eventlog.errors import (
     BackendError,
@@ -33,20 +37,31 @@ Lines = Callable[[], Iterator[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What became of a log: the session's id, and how many of its lines were added."""
+    """What became of a log: the session's id, and how many of its lines were added.
+
+    `blobs` counts those that came with it and were not here; `missing` names those that it refers
+    to and that are neither here nor where it came from, or not whole.
+    """
 
     session_id: str
     state: State
     added: int
+    blobs: int = 0
+    missing: tuple[Ref, ...] = ()
+
+    def with_blobs(self, brought: Brought) -> "Carried":
+        """Return it with what became of the blobs."""
+        return replace(self, blobs=brought.added, missing=brought.missing)
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A log that is well: its session's id, its lines, and how to read them."""
+    """A log that is well: its session's id, its lines, how to read them, and the blobs they name."""
 
     session_id: str
     count: int
     lines: Lines
+    wanted: Wanted
 
 
 def is_log(sample: Sample) -> bool:
@@ -82,14 +97,14 @@ def check_log(lines: Lines, name: str) -> Checked:
     session_id = header["data"].get("session") if header else None
     if header is None or not isinstance(session_id, str) or not SESSION_ID.fullmatch(session_id):
         raise TransferError(name, 1, f"a log whose first line is damaged: {_MEND}")
-    chain, count = Chain(session_id), 0
+    chain, count, wanted = Chain(session_id), 0, Wanted()
     for line in lines():
-        chain.feed([line])
+        chain.feed([wanted.see(line)])
         count += 1
     chain.settle()
     if (health := chain.health()).where:
         raise TransferError(name, health.where[0].line, f"{_what(health)}: {_MEND}")
-    return Checked(session_id, count, lines)
+    return Checked(session_id, count, lines, wanted)
 
 
 _MEND = "not taken as it is; mend it in its own store first, with eventlog repair"
@@ -100,8 +115,27 @@ def _what(health: Health) -> str:
     return f"a log that is damaged ({health.where[0].reason}{more})"
 
 
-def plan_log(store: Store, log: Checked) -> Carried:
+def plan_log(store: Store, log: Checked, giver: Giver = nowhere) -> Carried:
     """Say what `take_log` would do; nothing is written. Raises what it does."""
+    planned = plan_lines(store, log)
+    return planned.with_blobs(plan_bringing(store.backend, log.wanted, giver))
+
+
+def take_log(store: Store, log: Checked, giver: Giver = nowhere) -> Carried:
+    """Write a log into a store, or what it has more than the log that is there, and its blobs first.
+
+    It is durable when this returns; killed meanwhile, the log is a beginning of it, and the next
+    time goes on. Raises SessionExistsError where the log there is another one.
+    """
+    plan_lines(store, log)  # so that no lock, no blob and no log is made for one that is refused
+    with bringing(store.backend, log.wanted, giver) as brought:
+        return take_lines(store, log).with_blobs(brought)
+
+
+def plan_lines(store: Store, log: Checked) -> Carried:
+    """Say what `take_lines` would do; nothing is written. Raises what it does."""
+    if not SESSION_ID.fullmatch(log.session_id):
+        raise InvalidSessionIdError(log.session_id)
     try:
         blocks = store.backend.read(log.session_id, START)
         there, _ = _compare(store, log, blocks)
@@ -110,15 +144,8 @@ def plan_log(store: Store, log: Checked) -> Carried:
     return _carried(log, there, log.count - there)
 
 
-def take_log(store: Store, log: Checked) -> Carried:
-    """Write a log into a store, or what it has more than the log that is there.
-
-    It is durable when this returns; killed meanwhile, the log is a beginning of it, and the next
-    time goes on. Raises SessionExistsError where the log there is another one.
-    """
-    if not SESSION_ID.fullmatch(log.session_id):
-        raise InvalidSessionIdError(log.session_id)
-    plan_log(store, log)  # so that no lock and no log is made for one that is refused
+def take_lines(store: Store, log: Checked) -> Carried:
+    """Do as `take_log`, with the lines alone; `plan_lines` has refused what must not be taken."""
     with store.backend.writing(log.session_id, create=True) as writer:
         there, mark = _compare(store, log, writer.read(START))
         if there < log.count and mark is not None:

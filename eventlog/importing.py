@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from eventlog import bundle
+from eventlog.blobs import Ref
 from eventlog.carrying import Carried, State, check_log, is_log, lines_of, plan_log, take_log
 from eventlog.errors import EventLogError, SessionNotFoundError, TransferError
 from eventlog.foreign import ForeignSession, Losses
@@ -28,13 +29,20 @@ _UNKNOWN = "not a conversation that eventlog knows; --from says what it is"
 
 
 class Took(NamedTuple):
-    """What became of one session: its id here, the events added, and the records refused, with why."""
+    """What became of one session: its id here, the events added, and the records refused, with why.
+
+    `missing` and `stays` are those of transfer's Imported, `blobs` and `lost` what carrying's
+    Carried has as `blobs` and `missing`.
+    """
 
     session_id: str
     state: State
     added: int
     refused: list[tuple[str, str]]
-    missing: str | None
+    missing: str | None = None
+    stays: bool = False
+    blobs: int = 0
+    lost: tuple[Ref, ...] = ()
 
 
 @dataclass(slots=True)
@@ -136,7 +144,7 @@ class _Work:
         if outcome.format == OWN:
             log = check_log(lines_of(source), source.name)
             outcome.losses.read = outcome.losses.mapped = log.count
-            outcome.sessions.append(_carried(self._verbs.log(self._store, log)))
+            outcome.sessions.append(_carried(self._verbs.log(self._store, log, source.blobs)))
         elif outcome.format == BUNDLE:
             with source.as_file() as path:
                 done = self._verbs.bundle(self._store, path, source.name)
@@ -167,7 +175,7 @@ class _Work:
     def _take(self, foreign: ForeignSession, source: Source) -> Took:
         done = self._verbs.session(self._store, foreign, source.name)
         state: State = "new" if done.is_new else "grown" if done.added else "unchanged"
-        return Took(done.session_id, state, done.added, done.refused, done.missing)
+        return Took(done.session_id, state, done.added, done.refused, done.missing, done.stays)
 
 
 def what_is(source: Source, sample: Sample) -> str | None:
@@ -183,7 +191,8 @@ def readable() -> list[str]:
 
 
 def _carried(carried: Carried) -> Took:
-    return Took(carried.session_id, carried.state, carried.added, [], None)
+    became = carried.session_id, carried.state, carried.added
+    return Took(*became, [], blobs=carried.blobs, lost=carried.missing)
 
 
 def _pass_over(foreign: ForeignSession) -> None:

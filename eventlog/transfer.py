@@ -14,7 +14,7 @@ from eventlog.backend import Durability
 from eventlog.drafts import draft_of
 from eventlog.errors import InvalidEventError, SessionExistsError, SessionNotFoundError
 from eventlog.events import KINDS, Event, make_event, parse_event
-from eventlog.foreign import ForeignSession, Said, Telling
+from eventlog.foreign import SOURCE_ID, ForeignSession, Said, Telling
 from eventlog.projection import fold
 from eventlog.projections.messages import MESSAGES, Message, last_messages
 from eventlog.projections.metadata import METADATA
@@ -23,9 +23,7 @@ from eventlog.projections.tree import nodes
 from eventlog.record import RecordedEvent
 from eventlog.session import Session
 from eventlog.store import SESSION_ID, Store, utc_now
-
-SOURCE_ID = "source_id"
-"""The member of a message's `extra`, or of an `x.` event's data, that holds its record's own id."""
+from eventlog.told import TOLD, Told, whole_of
 
 _BATCH = 200  # events that are written at once, at most
 _MOST_BYTES = 8 << 20  # that wait to be written, and one event more
@@ -40,6 +38,7 @@ class Imported:
     `known` counts what was there already, `refused` what cannot be an event: its record's id, and
     why. `missing` is the id here of the session it was forked off, where its file begins only
     behind the fork and that session was not in the store: its beginning is not there either.
+    `stays` says that the source is at another message now, and the session where it was put here.
     """
 
     session_id: str
@@ -48,13 +47,16 @@ class Imported:
     known: int
     refused: list[tuple[str, str]]
     missing: str | None = None
+    stays: bool = False
 
 
 def import_session(store: Store, foreign: ForeignSession, source: str) -> Imported:
     """Write a foreign session into a store, or what it has more than when it was imported last.
 
     It is durable when this returns; killed meanwhile, the next import goes on. A message that was
-    said here since stays, and the head with it. A fork begins with its past if its origin is in the
+    said here since stays, and the head with it. A source that names its head is followed when it
+    names another one, unless the head was moved here, or the source is older than one that came
+    before. A fork begins with its past if its origin is in the
     store, so import that first. Raises SessionExistsError where a session that came
     from elsewhere has the id, and what the reading of the source raises: what came before is kept.
     """
@@ -71,9 +73,10 @@ def import_session(store: Store, foreign: ForeignSession, source: str) -> Import
         writing.inherit(foreign, _origin(store, foreign))
     for said in foreign.said:
         writing.say(said)
-    writing.finish(foreign)
+    writing.finish(foreign, source)
     missing = None if writing.has_past else origin_id(foreign)
-    return Imported(session_id, is_new, writing.added, writing.known, writing.refused, missing)
+    counts = writing.added, writing.known, writing.refused
+    return Imported(session_id, is_new, *counts, missing, writing.stays)
 
 
 def plan_import(store: Store, foreign: ForeignSession) -> Imported:
@@ -81,7 +84,7 @@ def plan_import(store: Store, foreign: ForeignSession) -> Imported:
     session_id = id_of(foreign)
     known: set[str] = set()
     try:
-        events = list(store.open(session_id).events())
+        events = list(store.open(session_id).recorded())
     except SessionNotFoundError:
         events = []
     for event in events:
@@ -138,36 +141,44 @@ class _Writing:
         self._session = session
         self._times = times
         self.origin: dict[str, Any] | None = None
-        self.has_past = False
+        self.has_past = self.stays = False
         self.added = self.known = 0
         self.refused: list[tuple[str, str]] = []
         self._seqs: dict[str, int] = {}  # source id -> seq, of messages
         self._others: set[str] = set()  # source ids of other records; digests of what has no id
+        self._erased: set[tuple[str, Any]] = set()  # facts that are not to come back
         self._waiting: list[tuple[codec.Draft, str | None]] = []
         self._bytes = 0  # that wait
         self._version = 0
         self._head = 0
         self._before = 0  # the message that was said before, in the source's order
         self._own_head: int | None = None  # where the session is since it went on here
+        self._left_at = 0  # where it was left else
+        self._told = Told()
+        self._kept = ""  # the record that was kept as it was last, in this import
 
     def recall(self) -> None:
         """Read what the session has."""
-        for event in self._session.events():
+        for event in self._session.recorded():
             self._version = event["seq"]
             self.has_past = self.has_past or event["type"] == "session.forked"
             source_id = _source_id(event)
             if event["type"] == "session.imported" and self.origin is None:
                 self.origin = event["data"]
+            elif event["type"] == TOLD:
+                self._told.take(event)
             elif source_id is not None and event["type"] == "message.added":
                 self._seqs[source_id] = event["seq"]
             elif source_id is not None:
                 self._others.add(source_id)
+            elif event["data"].get("erased"):
+                self._erased.add((event["type"], event["data"].get("through")))
             else:
                 self._others.add(codec.digest([event["type"], event["data"]]))
         if self._version > 1:
             self._head = self._session.head
-            said_here = self._head and self._head not in self._seqs.values()
-            self._own_head = self._head if said_here else None
+            left = self._told.left_at(self._head, self._seqs)
+            self._own_head, self._left_at = (self._head if left is None else None), left or 0
 
     def say(self, said: Said) -> None:
         """Take one thing said, unless it is there."""
@@ -222,23 +233,41 @@ class _Writing:
         """Let an event wait to be written, so that at the end there is one to be synced."""
         if len(self._waiting) >= _BATCH or self._bytes > _MOST_BYTES:
             self._write("os")
+        self._join(draft, at)
+
+    def _join(self, draft: codec.Draft, at: str | None) -> None:
+        """Let an event wait in one batch with the one before: both are written, or neither."""
         self._waiting.append((draft, at))
         self._bytes += len(draft.data) + sum(map(len, (draft.blobs or {}).values()))
         self._version += 1
         self.added += 1
 
-    def finish(self, foreign: ForeignSession) -> None:
+    def finish(self, foreign: ForeignSession, source: str) -> None:
         """Write the rest: what the file tells of the whole, and where the session is."""
-        if foreign.title:
+        told = whole_of(foreign, source)
+        news = self._told.news(told)
+        if foreign.title and (told is None or self._told.is_empty):
             self._once("title.set", {"title": foreign.title[:500]})
-        if foreign.metadata:
+        elif foreign.title and "title" in news:
+            self._add(codec.encode("title.set", {"title": foreign.title[:500]}), None)
+        if foreign.metadata and not self._told.is_older(told):
             self._once("metadata.set", {"metadata": foreign.metadata})
-        last = foreign.head()
-        head = self._own_head or (self._seqs.get(last) if last else None)
-        # Nothing new: two files of one session would else move it to and fro, each time anew.
-        if self.added and head is not None and head != self._head:
-            self._add(codec.encode("head.moved", {"to": head}), None)
+        head = self._seqs.get(foreign.head() or "")
+        if told is not None:
+            self._settle(head if "head" in news else self._left_at or None)
+            self.stays = "head" in news and head not in (None, self._head)
+        elif self.added:  # else two files of one session would move it to and fro, each time anew
+            self._settle(head)
+        if told is not None and news:
+            self._add(codec.encode(TOLD, told), None)
         self._write("fsync")
+
+    def _settle(self, head: int | None) -> None:
+        """Move the head there, or to where somebody has put it here."""
+        to = head if self._own_head is None else self._own_head
+        if to is not None and to != self._head:
+            self._add(codec.encode("head.moved", {"to": to}), None)
+            self._head = to
 
     def _note(self, said: Said) -> None:
         """Take what is no message: a record kept as it was, or a fact that needs no id."""
@@ -248,19 +277,23 @@ class _Writing:
             if seq is None:
                 return
             data[_RESOLVED[said.type]] = seq
-        if not said.type.startswith("x."):
+        if said.record is not None and said.record in self._others:
+            if said.record == self._kept and (draft := self._drafted(said.id, said.type, data)):
+                self._join(draft, said.at)
+        elif not said.type.startswith("x."):
             self._once(said.type, data, said.at)
         elif said.id in self._others:
             self.known += 1
         elif draft := self._drafted(said.id, said.type, {**data, SOURCE_ID: said.id}):
             self._others.add(said.id)
+            self._kept = said.id
             self._add(draft, said.at)
 
     def _once(self, kind: str, data: dict[str, Any], at: str | None = None) -> None:
         if not (draft := self._drafted(kind, kind, data)):
             return  # first: what cannot be an event may be nested too deep to be hashed
         told = codec.digest([kind, data])
-        if told in self._others:
+        if told in self._others or (kind, data.get("through")) in self._erased:
             return
         self._others.add(told)
         self._add(draft, at)
@@ -314,12 +347,13 @@ def tell(session: Session, *, until: int | None = None, branch: int | None = Non
     """Return what a session has to tell another program: one branch, by default the head's.
 
     `until` is the last event that counts, `branch` the message that the branch ends at. Messages
-    are as they were recorded; one that was erased says so. Raises InvalidEventError where `branch`
+    are as they were appended; one that was erased says so, and a note stands for what a blob holds
+    that is not at hand. Raises InvalidEventError where `branch`
     is no message.
     """
     state = MESSAGES.initial()
     events: list[RecordedEvent] = []
-    for event in session.events():
+    for event in map(session.opener.told, session.recorded()):
         if until is None or event["seq"] <= until:
             state = fold(MESSAGES, [event], state)
             events.append(event)

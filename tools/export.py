@@ -27,7 +27,7 @@ from .options import (
     wanted_sessions,
 )  # fmt: skip
 from .progress import progress_bar, watched
-from .terminal import one_line, print_table, safe, safe_json, warn, warn_of_damage
+from .terminal import one_line, print_table, safe, safe_json, warn, warn_of_damage, warn_of_lost
 from .until import events_until
 
 if TYPE_CHECKING:
@@ -89,9 +89,9 @@ def command(
 ) -> int:
     """Write SESSIONS, or --all, in another FORMAT: to stdout, a file, or a folder with a file each.
 
-    A bundle is a zip with the logs themselves, their archives and quarantines, and a manifest with
-    hashes; eventlog import takes it byte for byte. Every other format is written from what was said
-    on one branch; what it cannot hold is told on stderr.
+    A bundle is a zip with the logs themselves, their archives, quarantines and blobs, and a manifest
+    with hashes; eventlog import takes it byte for byte. Every other format is written from what was
+    said on one branch; what it cannot hold is told on stderr.
     """
     if list_formats:
         _list_formats(as_json=as_json)
@@ -199,7 +199,10 @@ class _Export:
 
             total = sum(self._store.backend.stat(name).size for name in names)
             with progress_bar("export", total) as progress:
-                write_bundle(self._store, _counted(names, self._store, progress), stream)  # type: ignore[arg-type]
+                counted = _counted(names, self._store, progress)
+                missing = write_bundle(self._store, counted, stream)  # type: ignore[arg-type]
+            for name, lost in missing.items():
+                warn_of_lost(lost, name)
             return
         for piece in self._pieces(names):
             stream.write(piece)
@@ -229,9 +232,10 @@ class _Export:
             last = None
             if self._asked.until is not None:
                 last = 0
-                for event in events_until(session.events(), self._asked.until):
+                for event in events_until(session.recorded(), self._asked.until):
                     last = event["seq"]
             telling = tell(session, until=last, branch=self._asked.branch)
+        warn_of_lost(session.opener.lost.values(), name)
         return self._redacted(telling) if self._asked.redact else telling
 
     def _redacted(self, telling: "Telling") -> "Telling":

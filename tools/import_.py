@@ -9,7 +9,7 @@ from eventlog.errors import SessionExistsError
 
 from .options import json_option, open_place, store_option
 from .progress import reading
-from .terminal import one_line, safe_json, warn
+from .terminal import one_line, safe_json, warn, warn_of_lost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,9 +47,11 @@ def command(
     """Import conversations from files, folders, zips, .gz, .zst and SQLite databases; - is stdin.
 
     What a file is, its content says. Branches, tool calls, reasoning, images, usage and times stay;
-    what has no name here is kept as it was. Imported again, only what is new is added. Logs and
-    bundles of eventlog come in byte for byte, under their own ids; of a store, its logs. Sources are
-    never written to.
+    what has no name here is kept as it was. Imported again, only what is new is added, and a session
+    follows its source to another branch, unless it was moved here. Logs and
+    bundles of eventlog come in byte for byte, under their own ids; of a store, its logs and their
+    blobs. Blobs that are missing are told, and come when the log is imported again with them.
+    Sources are never written to.
 
     A file that cannot be read is told on stderr and stops no other; the exit code is then 1, or 5
     where a session that is here has the id of another one. What in a folder is no conversation is
@@ -121,6 +123,12 @@ def _warn(outcome: "Outcome") -> None:
                 f"session {took.session_id} was forked off {took.missing}, which is not here: "
                 "what it shares with that is missing"
             )
+        if took.stays:
+            warn(
+                f"session {took.session_id} stays where it was put here: "
+                f"{outcome.source} is at another message of it now"
+            )
+        warn_of_lost(took.lost, took.session_id)
         for record, reason in took.refused[:_SHOWN]:
             warn(f"{outcome.source}: record {record} cannot be kept: {reason}")
 
@@ -133,7 +141,10 @@ def _facts(outcome: "Outcome") -> dict[str, Any]:
         "problem": str(outcome.problem) if outcome.problem is not None else None,
         "sessions": {state: outcome.states[state] for state in _STATES},
         "ids": [took.session_id for took in outcome.sessions],
+        "staying": [took.session_id for took in outcome.sessions if took.stays],
         "events": sum(took.added for took in outcome.sessions),
+        "blobs": sum(took.blobs for took in outcome.sessions),
+        "missing_blobs": sorted({ref.sha256 for took in outcome.sessions for ref in took.lost}),
         "records": {name: getattr(losses, name) for name in _COUNTS},
         "unreadable": {
             "count": len(losses.unreadable),
@@ -149,6 +160,7 @@ def _total(done: list[dict[str, Any]]) -> dict[str, Any]:
         "sources": len(done),
         "sessions": {s: sum(each["sessions"][s] for each in done) for s in _STATES},
         "events": sum(each["events"] for each in done),
+        "blobs": sum(each["blobs"] for each in done),
         "records": {n: sum(each["records"][n] for each in done) for n in _COUNTS},
         "unreadable": sum(each["unreadable"]["count"] for each in done),
         "refused": sum(each["refused"] for each in done),
@@ -161,17 +173,21 @@ def _told(facts: dict[str, Any], *, dry_run: bool) -> str:
     more = f" ({where}{', …' if facts['unreadable']['count'] > _SHOWN else ''})" if where else ""
     counted = _counted(facts["records"], facts["unreadable"]["count"], facts["refused"], more)
     sessions = _sessions(facts["sessions"], dry_run=dry_run)
-    return one_line(f"{facts['source']}: {facts['format']}, {sessions}; {counted}")
+    blobs = f", {_number(facts['blobs'], 'blob')}" if facts["blobs"] else ""
+    return one_line(f"{facts['source']}: {facts['format']}, {sessions}{blobs}; {counted}")
 
 
 def _summed_up(done: list[dict[str, Any]], *, dry_run: bool) -> str:
     total = _total(done)
     known = sum(each["format"] is not None for each in done)
-    if not total["events"]:
+    if not total["events"] and not total["blobs"]:
         return f"{_number(known, 'source')}, nothing new"
     sessions = _sessions(total["sessions"], dry_run=dry_run)
     counted = _counted(total["records"], total["unreadable"], total["refused"])
-    return f"{_number(known, 'source')}: {sessions}, {_number(total['events'], 'event')}; {counted}"
+    added = _number(total["events"], "event")
+    if total["blobs"]:
+        added += f", {_number(total['blobs'], 'blob')}"
+    return f"{_number(known, 'source')}: {sessions}, {added}; {counted}"
 
 
 def _sessions(states: dict[str, int], *, dry_run: bool) -> str:

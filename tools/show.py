@@ -6,9 +6,10 @@ from typing import Any
 import click
 
 from eventlog import codec
+from eventlog.blobs import noted
 
 from .options import json_option, open_place, session_argument, store_option
-from .terminal import one_line, safe, safe_json, warn_of_damage
+from .terminal import one_line, safe, safe_json, warn_of_damage, warn_of_lost
 from .wrapping import fitted
 
 _LONGEST = 100  # characters of an event's data in the timeline
@@ -32,10 +33,13 @@ def command(
     opened = store.open(store.find(session))
     warn_of_damage(opened.id, opened.health)
     if timeline:
-        for event in deque(opened.events(), limit):
+        events = deque(opened.events(), limit)
+        warn_of_lost(opened.opener.lost.values(), opened.id)
+        for event in events:
             click.echo(safe_json(codec.dump_json(event)) if as_json else event_line(dict(event)))
         return
     messages = opened.last_messages(limit or opened.version)
+    warn_of_lost(opened.opener.lost.values(), opened.id)
     if as_json:
         shown = [{"seq": seq, **message} for seq, message in messages]
         click.echo(safe_json(codec.dump_json(shown, pretty=True)))
@@ -46,9 +50,12 @@ def command(
 
 
 def transcript(message: dict[str, Any]) -> str:
-    """Show one recorded message as the chat shows it."""
+    """Show one recorded message as the chat shows it; what was only thought, marked as that."""
     who = {"user": "you>", "assistant": "[assistant]"}.get(message["role"], f"[{message['role']}]")
-    lines = [f"{who} {safe(text_of(message.get('content')))}".rstrip()]
+    said = text_of(noted(message))
+    if message.get("reasoning") and not said and not message.get("tool_calls"):
+        said = f"(thinks) {message['reasoning']}"
+    lines = [f"{who} {safe(said)}".rstrip()]
     for call in message.get("tool_calls") or ():
         function = call["function"]
         lines.append(f"  calls {one_line(function['name'])}({one_line(function['arguments'])})")

@@ -7,7 +7,7 @@ the person was last. Seen in exports of 2023 to 2026; it is nowhere specified. W
 * each branch stays one; a node without a message is passed over; without any links, the order of
   the file is the order;
 * an assistant's message to another `recipient` than `all` is a tool call, and what the tool says
-  after it the result;
+  after it the result: one, however many messages it is;
 * `thoughts` and `reasoning_recap` are reasoning; custom instructions are a system message;
 * a person's pictures lie beside the JSON, in the same zip or folder, as `file-<id>-<name>`, and are
   taken from there; other images and sound, and pictures that are not there, are named in the text.
@@ -34,6 +34,8 @@ from eventlog.foreign import (
     walk_tree,
 )
 from eventlog.sources import Sample, Source, read_values
+
+from .results import join_results
 
 NAME = "chatgpt"
 _ROLES = frozenset(("system", "developer", "user", "assistant", "tool"))
@@ -91,11 +93,13 @@ def _session(walk: "_Walk", conversation: Json, around: Json, losses: Losses) ->
     return ForeignSession(
         NAME,
         _session_id(conversation),
-        walk.said(losses),
+        join_results(walk.said(losses), NAME, walk.head),
         title=as_text(conversation.get("title")),
         created=as_recorded(conversation.get("create_time")),
         head=walk.head,
         metadata=metadata,
+        names_head=True,
+        updated=as_recorded(conversation.get("update_time")),
     )
 
 

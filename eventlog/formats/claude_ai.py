@@ -67,6 +67,8 @@ def _session(conversation: Json, losses: Losses) -> ForeignSession:
         created=as_recorded(conversation.get("created_at")),
         head=walk.head,
         metadata=metadata,
+        names_head=True,
+        updated=as_recorded(conversation.get("updated_at")),
     )
 
 

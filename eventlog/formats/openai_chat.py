@@ -44,6 +44,7 @@ NAME = "openai"
 _ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
 _SENT = ("role", "content", "name", "tool_calls", "tool_call_id")
 _REASONING = "reasoning_content"
+_INSTEAD = ("tool_calls", "function_call", "refusal", "audio")  # of content, which may be null then
 _ANTHROPIC = frozenset(("tool_use", "tool_result", "thinking"))
 _ELSEWHERE = frozenset(("parts", "ts", "parentId", "messageId"))  # members of others' messages
 _STYLE = "style"  # beside a message: which of the odd shapes it had
@@ -185,9 +186,17 @@ def _from_values(parts: list[Json], place: int) -> Json:
 def write(tellings: Iterable[Telling]) -> Iterator[bytes]:
     """Give one object a line: the messages as the API takes them, and what else was read with them."""
     for telling in tellings:
-        messages = [given_back(NAME, e["data"], rebuild, (_STYLE,)) for e in telling.messages]
+        back = (given_back(NAME, e["data"], rebuild, (_STYLE,)) for e in telling.messages)
+        messages = [_with_content(message) for message in back]
         told = {"messages": messages, **as_dict(telling.metadata.get(NAME))}
         yield codec.dump_json(told).encode() + b"\n"
+
+
+def _with_content(message: Json) -> Json:
+    """Return a message with content, if only empty, where the API demands some."""
+    if message.get("content") is not None or any(map(message.get, _INSTEAD)):
+        return message
+    return {**message, "content": ""}
 
 
 def rebuild(data: Json) -> Json:

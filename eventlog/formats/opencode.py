@@ -106,8 +106,10 @@ def _session(info: Json, messages: Iterable["_Message"], losses: Losses) -> Fore
         telling.said(messages),
         title=None if title.startswith(_UNTITLED) else title or None,
         created=as_recorded(info.get("time_created", time.get("created"))),
-        head=lambda: telling.head,
+        head=telling.head,
         metadata=given(**{NAME: given(**{name: info.get(name) for name in _TOLD})}),
+        names_head=True,
+        updated=as_recorded(info.get("time_updated", time.get("updated"))),
     )
 
 
@@ -159,27 +161,28 @@ def _loaded(text: Any) -> Any:
 
 
 class _Telling:
-    """A session while it is told.
-
-    `head` is what was said last before the messages that were taken back, where some were.
-    """
+    """A session while it is told."""
 
     def __init__(self, losses: Losses, reverted: str | None) -> None:
         self._losses = losses
         self._reverted = reverted
         self._last: str | None = None
-        self.head: str | None = None
+        self._left: str | None = None  # said last before the messages that were taken back
 
     def said(self, messages: Iterable[_Message]) -> Iterator[Said]:
         """Give what the messages and their parts tell, in order."""
         for id_, created, info, parts in messages:
             if id_ == self._reverted:
-                self.head = self._last
+                self._left = self._last
             said = list(_said(id_, as_recorded(created), info, parts))
             self._count(said, bool(info) + len(parts))
             for each in said:
                 self._last = each.id if each.type == "message.added" else self._last
                 yield each
+
+    def head(self) -> str | None:
+        """Return what was said last, but for messages that were taken back."""
+        return self._left or self._last
 
     def _count(self, said: list[Said], records: int) -> None:
         raw = sum(each.type.startswith("x.") for each in said)

@@ -69,6 +69,8 @@ def read(source: Source, losses: Losses) -> Iterator[ForeignSession]:
             created=as_recorded(value.get("created_at")),
             head=reading.head,
             metadata=metadata,
+            names_head=True,
+            updated=as_recorded(value.get("updated_at")),
         )
 
 

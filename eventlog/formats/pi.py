@@ -8,7 +8,7 @@ read, and not written.
 
 * what a person ran in the shell, what an extension said and the summary of a branch are in pi's
   context as the user's words: messages of the user here;
-* `compaction` becomes context.summarized, and is kept; `session_info` is the title;
+* `compaction` becomes context.summarized, `session_info` the title, and both are kept;
 * settings (model, thinking level), labels and extensions' state are kept as they are;
 * a fork copies its parent's records: the usage of those is not counted again, and kept beside them.
 """
@@ -137,16 +137,16 @@ class _Walk:
     def _noted(self, entry: Json, id_: str, at: str | None) -> Iterator[Said]:
         """Give what is no message: the title, a summary, or what is kept as it is."""
         name = as_text(entry.get("name"))
-        if entry.get("type") == "session_info" and name:
-            yield Said(id_, {"title": name[:500]}, "title.set", at=at)
-            return
         raw = kept(NAME, id_, entry, entry.get("type", "record"))
         yield Said(raw.id, raw.data, raw.type, at=at)
+        if entry.get("type") == "session_info" and name:
+            told: Json = {"title": name[:500]}
+            yield Said(f"{id_}/title", told, "title.set", at=at, record=id_)
         summary, first = as_text(entry.get("summary")), entry.get("firstKeptEntryId")
         through = self._before.get(first) if isinstance(first, str) else None
         if entry.get("type") == "compaction" and summary and through:
             told = {"text": summary, "through": through}
-            yield Said(f"{id_}/summary", told, "context.summarized", at=at)
+            yield Said(f"{id_}/summary", told, "context.summarized", at=at, record=id_)
 
     def _counted_once(self, payload: Json, at: str | None) -> Json:
         """Return a message without the usage that the session has, of which this is a copy."""

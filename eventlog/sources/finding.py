@@ -2,7 +2,8 @@
 
 Folders are walked, gzip and zstd are unpacked as they are read, the members of zip files are sources
 of their own. What something is, its first bytes say, never its name. An archive may not be more than
-it should: members, sizes and ratios are bounded.
+it should: members, sizes and ratios are bounded. What a store of ours keeps beside its logs is no source;
+its blobs are given to who asks for one by name.
 """
 
 import gzip
@@ -16,12 +17,13 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
+from eventlog.blobs import is_name
 from eventlog.errors import TransferError
 
 MOST_MEMBERS = 10_000
@@ -41,6 +43,7 @@ BUNDLE_MARK = b'{"eventlog_bundle":'
 """What a zip's manifest begins with, where the zip is a bundle of ours."""
 
 _BESIDE_LOGS = frozenset((".archive", ".bin", ".cache", ".locks", ".quarantine"))  # in our stores
+_BLOBS = "blobs"  # there, too
 _ALWAYS_FINE = 64 << 20
 _PACKED = 1 << 11  # bytes of zstd that are unpacked at once: 64 MB at the very most
 _UNPACKING = (
@@ -54,10 +57,16 @@ _UNPACKING = (
 )
 _GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 STDIN = "-"
+_Get = Callable[[str], bytes | None]
 
 
 def _alone() -> Iterator["Source"]:
     return iter(())
+
+
+@contextmanager
+def _no_blobs() -> Iterator[_Get]:
+    yield lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,8 @@ class Source:
 
     `name` is what a person calls it: a path, or an archive's and `!` and the member's. `start` opens
     it at its beginning, unpacked; `size` is its length in bytes as it is stored. `beside` gives what
-    lies in the same archive or folder: an export may name its pictures.
+    lies in the same archive or folder: an export may name its pictures. `blobs` opens the folder of
+    blobs that lies beside it: what it gives returns the blob of a SHA-256, unchecked, or None.
     """
 
     name: str
@@ -74,6 +84,7 @@ class Source:
     size: int
     path: Path | None = None
     beside: Callable[[], Iterator["Source"]] = _alone
+    blobs: Callable[[], AbstractContextManager[_Get]] = _no_blobs
 
     @contextmanager
     def as_file(self) -> Iterator[Path]:
@@ -112,8 +123,8 @@ def _found(path: str, problem: Callable[[TransferError], None]) -> Iterator[Sour
     if place.is_dir():
         for folder, folders, names in os.walk(place, onerror=partial(_tell, problem)):
             folders[:] = sorted(set(folders) - _BESIDE_LOGS)
-            inside = (str(Path(folder) / name) for name in sorted(names))
-            yield from find_sources(inside, problem)
+            inside = (Path(folder) / name for name in sorted(names))
+            yield from find_sources((str(p) for p in inside if not _is_blob(p)), problem)
         return
     status = place.stat()
     if not stat.S_ISREG(status.st_mode):
@@ -137,15 +148,19 @@ def _spooled() -> Iterator[Source]:
 def _opened(name: str, path: Path, size: int) -> Iterator[Source]:
     with path.open("rb") as file:
         magic = file.read(4)
+    is_spool = Path(name) != path
+    blobs = _no_blobs if is_spool else partial(_blobs_in, path.parent)
     if magic == _ZIP and not _is_bundle(path):
         yield from _members(name, path)
     elif magic.startswith(_GZIP):
-        yield Source(name, partial(_bounded, name, size, partial(_gunzip, path)), size)
+        start = partial(_bounded, name, size, partial(_gunzip, path))
+        yield Source(name, start, size, blobs=blobs)
     elif magic == _ZSTD:
-        yield Source(name, partial(_bounded, name, size, partial(_unzstd, path)), size)
+        start = partial(_bounded, name, size, partial(_unzstd, path))
+        yield Source(name, start, size, blobs=blobs)
     else:
-        beside = partial(_neighbours, path) if name == str(path) else _alone  # not of a spool
-        yield Source(name, partial(_plain, path), size, path, beside)
+        beside = _alone if is_spool else partial(_neighbours, path)
+        yield Source(name, partial(_plain, path), size, path, beside, blobs)
 
 
 def _neighbours(path: Path) -> Iterator[Source]:
@@ -154,6 +169,40 @@ def _neighbours(path: Path) -> Iterator[Source]:
         if entry.is_file(follow_symlinks=False):
             other = Path(entry.path)
             yield Source(entry.path, partial(_plain, other), entry.stat().st_size, other)
+
+
+def _is_blob(path: PurePosixPath | Path) -> bool:
+    """Whether this is a blob of a store of ours, or one that was on its way."""
+    return path.parent.name == _BLOBS and is_name(path.name[:64])
+
+
+@contextmanager
+def _blobs_in(folder: Path) -> Iterator[_Get]:
+    """Open the blobs in a folder of logs; there, nothing is read through a link."""
+    yield partial(_blob_of, folder / _BLOBS)
+
+
+def _blob_of(folder: Path, name: str) -> bytes | None:
+    place = folder / name
+    with suppress(OSError):
+        if is_name(name) and not folder.is_symlink() and stat.S_ISREG(place.lstat().st_mode):
+            return place.read_bytes()
+    return None
+
+
+@contextmanager
+def _packed_blobs(path: Path, folder: PurePosixPath) -> Iterator[_Get]:
+    """Open the blobs beside the logs that a zip has in this folder."""
+    with zipfile.ZipFile(path) as archive:
+        yield partial(_packed_blob, archive, folder / _BLOBS)
+
+
+def _packed_blob(archive: zipfile.ZipFile, folder: PurePosixPath, name: str) -> bytes | None:
+    with suppress(KeyError, *_UNPACKING):
+        info = archive.getinfo(str(folder / name))
+        if info.file_size <= most_unpacked(info.compress_size):
+            return archive.read(info)
+    return None
 
 
 def _is_bundle(path: Path) -> bool:
@@ -170,21 +219,27 @@ def _is_bundle(path: Path) -> bool:
 def _members(name: str, path: Path) -> Iterator[Source]:
     try:
         with zipfile.ZipFile(path) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir() and info.file_size]
+            every = [info for info in archive.infolist() if not info.is_dir() and info.file_size]
     except _UNPACKING as error:
         raise TransferError(name, None, f"a damaged zip file: {error}") from error
+    infos = [info for info in every if not _is_kept_beside(PurePosixPath(info.filename))]
     if len(infos) > MOST_MEMBERS:
         raise TransferError(
             name, None, f"a zip of {len(infos):,} files; {MOST_MEMBERS:,} is the most"
         )
-    if sum(info.file_size for info in infos) > most_unpacked(path.stat().st_size):
+    if sum(info.file_size for info in every) > most_unpacked(path.stat().st_size):
         raise TransferError(name, None, "unpacks to far more than it should: not read")
     for info in infos:
         start = partial(_member, path, info.filename)
         label = f"{name}!{info.filename}"
         packed = info.compress_size
         beside = partial(_members, name, path)
-        yield Source(label, partial(_bounded, label, packed, start), packed, beside=beside)
+        blobs = partial(_packed_blobs, path, PurePosixPath(info.filename).parent)
+        yield Source(label, partial(_bounded, label, packed, start), packed, None, beside, blobs)
+
+
+def _is_kept_beside(member: PurePosixPath) -> bool:
+    return _is_blob(member) or not _BESIDE_LOGS.isdisjoint(member.parts[:-1])
 
 
 def _member(path: Path, member: str) -> BinaryIO:

@@ -7,7 +7,9 @@ over is told with its place. Memory is bounded by the longest line, or the large
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from math import isinf
 from typing import Any, BinaryIO, NamedTuple
 
 from eventlog import codec
@@ -31,6 +33,9 @@ def _number(text: str) -> int | float:
 
 
 _DECODER = json.JSONDecoder(parse_int=_number)
+_TEXT = re.compile(rb'(?:[^"\\]+|\\.)*', re.DOTALL)
+_QUOTE_OR_NUMBER = re.compile(rb'"|-?[0-9][0-9.eE+-]*')
+_LONGEST_NUMBER = 1 << 16
 
 
 class Record(NamedTuple):
@@ -52,22 +57,31 @@ def read_records(stream: BinaryIO, losses: Losses) -> Iterator[Record]:
             yield Record(losses.read, offset, value)
 
 
-def read_items(stream: BinaryIO, losses: Losses, prefix: str = "item") -> Iterator[Any]:
-    """Give the items of one JSON array, by default of the array that the stream is, one at a time.
+def read_items(
+    start: Callable[[], BinaryIO], losses: Losses, prefix: str = "item"
+) -> Iterator[Any]:
+    """Give the items of one JSON array, by default of the array that a source is, one at a time.
 
-    `prefix` is ijson's: "item" for the array itself, "chats.item" for one inside an object. Raises
-    TransferError where the JSON ends too early or is none; what came before it has been given.
+    `start` gives the stream, and may be asked again; `prefix` is ijson's: "item" for the array
+    itself, "chats.item" for one inside an object. Raises TransferError where the JSON ends too
+    early or is none; what came before it has been given.
     """
     import ijson  # noqa: PLC0415 - most sources are lines
 
     given = 0
-    try:
-        for item in ijson.items(_without_bom(stream), prefix, use_float=True):
-            losses.read += 1
-            given += 1
-            yield item
-    except (ijson.JSONError, UnicodeDecodeError, RecursionError) as error:
-        raise TransferError("the JSON", None, f"damaged after item {given}: {error}") from error
+    for numbers in (_without_bom, _with_smaller_numbers):  # which reads several times as long
+        try:
+            with start() as stream:
+                items = ijson.items(numbers(stream), prefix, use_float=True)
+                for item in islice(items, given, None):
+                    losses.read += 1
+                    given += 1
+                    yield item
+        except (ijson.JSONError, UnicodeDecodeError, RecursionError) as error:
+            if numbers is _without_bom and "overflow" in str(error):
+                continue
+            raise TransferError("the JSON", None, f"damaged after item {given}: {error}") from error
+        return
 
 
 def read_document(stream: BinaryIO) -> Any:
@@ -147,6 +161,75 @@ def _recovered(text: str) -> Iterator[tuple[dict[str, Any], int]]:
             at = end
         else:
             at = match.start() + 1
+
+
+def _with_smaller_numbers(stream: BinaryIO) -> BinaryIO:
+    """Return JSON whose numbers the parser can read: a larger one is a float, the largest are text."""
+    return _Smaller(_without_bom(stream))  # type: ignore[return-value]
+
+
+class _Smaller:
+    """Reads JSON and changes the numbers outside of texts; it holds no more than a number."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._rest = b""  # a number, or half an escape, that the bytes so far end in
+        self._is_text = False  # where they end
+
+    def read(self, size: int = -1) -> bytes:
+        written = b""
+        while not written and (data := self._stream.read(size)):
+            data, self._rest = self._rest + data, b""
+            written = b"".join(self._passed(data))
+        if size and not written:
+            written, self._rest = _smaller(self._rest), b""
+        return written
+
+    def _passed(self, data: bytes) -> Iterator[bytes]:
+        at = 0
+        while at < len(data):
+            if self._is_text:
+                match = _TEXT.match(data, at)
+                end = match.end() if match else at
+                self._is_text = data[end : end + 1] != b'"'
+                yield data[at:end] if self._is_text else data[at : end + 1]
+                if self._is_text:
+                    self._rest = data[end:]
+                    return
+                at = end + 1
+                continue
+            found = _QUOTE_OR_NUMBER.search(data, at)
+            if found is None:
+                yield data[at:]
+                return
+            yield data[at : found.start()]
+            at = found.end()
+            self._is_text = found[0] == b'"'
+            if at == len(data) and not self._is_text:
+                self._keep(found[0])
+            else:
+                yield found[0] if self._is_text else _smaller(found[0])
+
+    def _keep(self, number: bytes) -> None:
+        if len(number) > _LONGEST_NUMBER:
+            raise TransferError("the JSON", None, "damaged: a number without an end")
+        self._rest = number
+
+
+def _smaller(number: bytes) -> bytes:
+    """Return a number that the parser can hold; what is none stays what it is."""
+    try:
+        if isinstance(_number(number.decode()), int):
+            return number
+    except ValueError:
+        pass  # a fraction, or more digits than Python reads
+    try:
+        is_beyond = isinf(float(number))
+    except ValueError:
+        return number
+    if is_beyond:
+        return b'"%b"' % number
+    return number + b".0" if number.lstrip(b"-").isdigit() else number
 
 
 def _without_bom(stream: BinaryIO) -> BinaryIO:

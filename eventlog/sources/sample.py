@@ -12,10 +12,12 @@ from eventlog.foreign import Losses
 
 from .database import open_database
 from .finding import Source
-from .records import read_document, read_items, read_records
+from .records import Record, read_document, read_items, read_records
 
 LOOKED_AT = 50
-"""How many records a format is recognized by."""
+"""How many records a format is recognized by, at most."""
+
+_LOOKED_INTO = 8 << 20  # bytes of lines that these are taken from: they may hold images
 
 Kind = Literal["lines", "array", "object", "sqlite", "text"]
 _SQLITE = b"SQLite format 3\0"
@@ -46,12 +48,9 @@ def take_sample(source: Source) -> Sample:
     bare = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\0 \t\r\n")
     text = bare.decode("utf-8", "replace")
     if bare.startswith(b"["):
-        with source.start() as stream, suppress(TransferError):
-            return Sample("array", tuple(islice(_until_damage(stream), LOOKED_AT)), text=text)
+        return Sample("array", tuple(islice(_until_damage(source), LOOKED_AT)), text=text)
     with source.start() as stream:
-        records = tuple(
-            record.value for record in islice(read_records(stream, Losses()), LOOKED_AT)
-        )
+        records = tuple(islice(_begun(read_records(stream, Losses())), LOOKED_AT))
     if bare.startswith(b"{") and (len(records) <= 1 or _goes_on(bare)):
         with source.start() as stream, suppress(TransferError):
             document = read_document(stream)
@@ -73,10 +72,11 @@ def read_values(source: Source, losses: Losses) -> Iterator[Any]:
     """
     kind = take_sample(source).kind
     try:
+        if kind == "array":
+            yield from read_items(source.start, losses)
+            return
         with source.start() as stream:
-            if kind == "array":
-                yield from read_items(stream, losses)
-            elif kind == "object":
+            if kind == "object":
                 losses.read += 1
                 yield read_document(stream)
             else:
@@ -85,9 +85,19 @@ def read_values(source: Source, losses: Losses) -> Iterator[Any]:
         raise TransferError(source.name, error.line, error.reason) from error
 
 
-def _until_damage(stream: Any) -> Iterator[Any]:
+def _begun(records: Iterator[Record]) -> Iterator[Any]:
+    """Give the records that begin within the first few megabytes of them."""
+    start = None
+    for record in records:
+        start = record.offset if start is None else start
+        if record.offset - start > _LOOKED_INTO:
+            return
+        yield record.value
+
+
+def _until_damage(source: Source) -> Iterator[Any]:
     with suppress(TransferError):
-        yield from read_items(stream, Losses())
+        yield from read_items(source.start, Losses())
 
 
 def _tables(source: Source) -> dict[str, frozenset[str]]:

@@ -36,6 +36,34 @@ def test_a_file_becomes_a_session_and_again_nothing_is_new(shell: Shell) -> None
     assert shell.log(shell.ids[0]).read_bytes() == log
 
 
+def write_branches(path: Path, current: str) -> None:
+    """Write an export of ChatGPT: a question with two answers, and where the person is."""
+    said = {"q": ("user", None), "a": ("assistant", "q"), "b": ("assistant", "q")}
+    nodes = {
+        id_: {
+            "parent": parent,
+            "message": {"author": {"role": role}, "content": {"parts": [id_]}},
+        }
+        for id_, (role, parent) in said.items()
+    }
+    path.write_text(json.dumps([{"id": "c", "mapping": nodes, "current_node": current}]))
+
+
+def test_a_session_follows_its_source_unless_somebody_went_on_here(shell: Shell) -> None:
+    write_branches(shell.folder / "a.json", "a")
+    shell.run("import", "a.json")
+    write_branches(shell.folder / "a.json", "b")
+    assert shell.run("import", "a.json").lines[-1].startswith("1 source: 1 grown")
+    session = shell.session("chatgpt-c")
+    assert session.messages()[-1]["content"] == "b"
+    session.append({"role": "user", "content": "Mine."})
+    write_branches(shell.folder / "a.json", "a")
+    run = shell.run("import", "a.json", "--json")
+    assert "chatgpt-c stays where it was put here" in run.err
+    assert json.loads(run.out)["sources"][0]["staying"] == ["chatgpt-c"]
+    assert shell.session("chatgpt-c").messages()[-1]["content"] == "Mine."
+
+
 def test_a_dry_run_tells_the_same_and_writes_nothing(shell: Shell) -> None:
     write_chat(shell.folder / "a.jsonl")
     run = shell.run("import", "--dry-run", "a.jsonl")

@@ -16,6 +16,7 @@ from eventlog.formats import reader
 from eventlog.record import RecordedEvent
 from eventlog.sources import Source, find_sources, take_sample
 from eventlog.store import Store
+from eventlog.told import TOLD
 from eventlog.transfer import Imported, import_session
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
@@ -45,7 +46,9 @@ class Taken:
         return self.store.open(self.imported[session].session_id).messages()
 
     def raw(self, session: int = 0) -> list[RecordedEvent]:
-        return [e for e in self.events(session) if e["type"].startswith("x.")]
+        """The records that were kept as they were."""
+        events = self.events(session)
+        return [e for e in events if e["type"].startswith("x.") and e["type"] != TOLD]
 
 
 def refuse(error: TransferError) -> None:

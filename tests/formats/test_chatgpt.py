@@ -13,6 +13,7 @@ from eventlog.errors import TransferError
 from eventlog.foreign import Losses
 from eventlog.formats.chatgpt import read
 from tests.formats.damaging import damaged
+from tests.formats.exporting import tell_all
 from tests.formats.importing import (
     assert_whole,
     other_samples,
@@ -99,6 +100,67 @@ def test_a_message_to_a_tool_is_a_call_and_what_the_tool_says_its_result(tmp_pat
     assert_valid(taken.view())
 
 
+def browsed(*more: Json) -> Json:
+    """A call that the tool has answered, and what it said more."""
+    nodes = list(called()["mapping"].values())[:4]
+    return conversation(*nodes, *more)
+
+
+def found(id_: str, parent: str, words: str) -> Json:
+    told = message(id_, "tool", words, author={"role": "tool", "name": "browser"})
+    return node(id_, parent, told | {"metadata": {"page": id_}})
+
+
+def test_all_that_a_tool_says_of_one_call_is_sent_as_its_one_result(tmp_path: Path) -> None:
+    talk = browsed(
+        found("r2", "r", "Of Asia."),
+        found("r3", "r2", ""),
+        node("a", "r3", message("a", "assistant", "A grain.")),
+    )
+    taken = take(write_json(tmp_path / "one.json", talk), "chatgpt")
+    assert_valid(taken.view())
+    result, answer = taken.view()[-2:]
+    assert [part["text"] for part in result["content"]] == ["It is a grain.", "Of Asia."]
+    assert answer["content"] == "A grain."
+    kept = taken.said()[-2]["extra"]["chatgpt"]["results"]
+    assert [each["id"] for each in kept] == ["r", "r2", "r3"]
+    assert [each["parts"] for each in kept] == [1, 1, 0]
+    assert kept[1]["extra"]["metadata"] == {"page": "r2"}
+    assert_whole(taken)
+
+
+def test_more_results_that_come_with_a_later_export_are_sent_too(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "one.json", browsed() | {"current_node": "r"})
+    store = take(path, "chatgpt").store
+    grown = browsed(found("r2", "r", "Of Asia.")) | {"current_node": "r2"}
+    taken = take(write_json(path, grown), "chatgpt", store)
+    assert len(taken.view()[-1]["content"]) == 2
+    assert [m["role"] for m in taken.view()] == ["user", "assistant", "tool"]
+    assert take(path, "chatgpt", store).added == 0
+
+
+@pytest.mark.parametrize("now", ["a", "b", "r"])
+def test_each_branch_behind_a_result_has_what_the_tool_said_on_it(tmp_path: Path, now: str) -> None:
+    talk = browsed(
+        found("r2", "r", "Of Asia."),
+        node("a", "r2", message("a", "assistant", "A.")),
+        node("b", "r", message("b", "assistant", "B.")),
+    )
+    taken = take(write_json(tmp_path / "one.json", talk | {"current_node": now}), "chatgpt")
+    assert_valid(taken.view())
+    [result] = [m["content"] for m in taken.view() if m["role"] == "tool"]
+    assert (result == "It is a grain.") == (now != "a")
+    assert taken.store.open("chatgpt-c1").last_messages(1)[0][1]["extra"]["source_id"] == now
+    assert take(tmp_path / "one.json", "chatgpt", taken.store).added == 0
+
+
+def test_a_person_who_is_at_a_result_before_the_last_is_there(tmp_path: Path) -> None:
+    talk = browsed(found("r2", "r", "Of Asia.")) | {"current_node": "r"}
+    taken = take(write_json(tmp_path / "one.json", talk), "chatgpt")
+    assert taken.view()[-1]["content"] == "It is a grain."
+    assert [len(m["content"]) for m in taken.said() if m["role"] == "tool"] == [2, 14]
+
+
 def test_an_array_shards_in_a_zip_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
     one, two = branched(), branched() | {"conversation_id": "c2"}
     with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
@@ -156,6 +218,15 @@ def test_a_source_that_grew_adds_only_what_is_new(tmp_path: Path) -> None:
     taken = take(write_json(path, grown | {"current_node": "c"}), "chatgpt", store)
     assert [m["content"] for m in taken.view()] == ["How?", "So.", "Thanks."]
     assert len(taken.said()) == 4
+
+
+def test_a_session_follows_the_branch_that_the_person_went_to(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "one.json", branched())
+    store = take(path, "chatgpt").store
+    taken = take(write_json(path, branched() | {"current_node": "b"}), "chatgpt", store)
+    assert [m["content"] for m in taken.view()] == ["How?", "Or so."]
+    assert len(taken.said()) == 3
+    assert take(path, "chatgpt", store).added == 0
 
 
 def test_custom_instructions_are_a_system_message_and_an_empty_one_is_none(tmp_path: Path) -> None:
@@ -245,7 +316,7 @@ def test_a_line_with_half_a_character_and_too_large_a_number_is_read(tmp_path: P
     line = codec.dump_json(branched() | {"size": 0}).replace("Bread", r"Br\ud800")
     (tmp_path / "talk.jsonl").write_text(line.replace('"size":0', '"size":99999999999999999999'))
     taken = take(tmp_path / "talk.jsonl", "chatgpt")
-    assert taken.events()[-3]["data"] == {"title": "Br\ufffd"}
+    assert tell_all(taken)[0].title == "Br\ufffd"
     assert not taken.losses.unreadable
     assert_whole(taken)
 

@@ -51,6 +51,13 @@ def branched() -> Json:
     )
 
 
+def test_a_session_follows_the_branch_that_the_person_went_to(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "one.json", branched())
+    store = take(path, FORMAT).store
+    moved = branched() | {"current_leaf_message_uuid": "b"}
+    assert take(write_json(path, moved), FORMAT, store).view()[-1]["content"] == "Another."
+
+
 def called() -> Json:
     """A thought, a call, its result and the answer, all in one message."""
     return conversation(

@@ -135,6 +135,26 @@ def test_what_is_nested_too_deep_is_refused_and_the_rest_goes_on(tmp_path: Path)
     assert [reason for _, reason in taken.imported[0].refused] == ["nested deeper than 64"] * 2
 
 
+@pytest.mark.parametrize("content", [{}, {"content": None}])
+def test_a_thought_without_words_is_written_as_the_api_takes_it(content: Json) -> None:
+    thought = {"role": "assistant", "reasoning": "so it is", **content}
+    [message] = json.loads(written("openai", tell_own(thought)))["messages"]
+    assert message == {"role": "assistant", "content": "", "reasoning_content": "so it is"}
+
+
+def test_content_that_may_be_null_comes_out_as_null(tmp_path: Path) -> None:
+    ask = {"role": "user", "content": "go"}
+    refused = {"role": "assistant", "content": None, "refusal": "No."}
+    called = {"role": "assistant", "content": None, "tool_calls": [call("c1")]}
+    talk = {"messages": [ask, refused, called]}
+    taken = take(write_json(tmp_path / "f", talk), "openai")
+    assert json.loads(written("openai", *tell_all(taken))) == talk
+    empty = {"role": "assistant", "content": None, "reasoning_content": "so"}
+    taken = take(write_json(tmp_path / "f", {"messages": [ask, empty]}), "openai")
+    told = json.loads(written("openai", *tell_all(taken)))["messages"][1]
+    assert told == {**empty, "content": ""}
+
+
 @given(messages=conversations())
 def test_our_events_come_back(
     tmp_path_factory: pytest.TempPathFactory, messages: list[Json]

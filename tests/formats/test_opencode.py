@@ -148,6 +148,14 @@ def test_what_was_taken_back_is_a_branch(tmp_path: Path) -> None:
     assert texts(taken.view())[-1] == "Between stones."
 
 
+def test_what_was_taken_back_and_then_not_is_on_the_branch_again(tmp_path: Path) -> None:
+    more = [*talk(), ({**ASKED}, [{"type": "text", "text": "And oats?"}])]
+    path = write_json(tmp_path / "o.json", exported(more, revert={"messageID": "msg_2"}))
+    store = take(path, "opencode").store
+    taken = take(write_json(path, exported(more)), "opencode", store)
+    assert texts(taken.view())[-1] == "And oats?"
+
+
 def test_a_summary_stands_for_what_was_before(tmp_path: Path) -> None:
     summary = ({**REPLIED, "summary": True}, [{"type": "text", "text": "They spoke of rye."}])
     after = (ASKED, [{"type": "text", "text": "And oats?"}])

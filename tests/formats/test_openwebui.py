@@ -57,6 +57,18 @@ def tooled() -> Json:
     return chat(question, reply, said("t", "a", "user", "Thanks."), current="t")
 
 
+def test_a_session_follows_the_branch_that_the_person_went_to(tmp_path: Path) -> None:
+    question, *answers = (
+        said("q", None, "user", "Rain?"),
+        said("a", "q", "assistant", "Yes."),
+        said("b", "q", "assistant", "No."),
+    )
+    path = write_json(tmp_path / "c.json", [chat(question, *answers, current="a")])
+    store = take(path, "openwebui").store
+    write_json(path, [chat(question, *answers, current="b")])
+    assert take(path, "openwebui", store).view()[-1]["content"] == "No."
+
+
 def test_branches_stay_branches_and_the_head_is_what_was_shown(tmp_path: Path) -> None:
     talk = chat(
         said("q", None, "user", "Rain?"),

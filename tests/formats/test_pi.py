@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from eventlog.events import TitleSet
 from eventlog.foreign import Losses
 from eventlog.formats import reader
 from tests.formats.damaging import damaged
@@ -114,7 +115,7 @@ def test_a_compaction_stands_for_what_it_covers_and_is_kept(tmp_path: Path) -> N
     taken = take(save(tmp_path / "f", TALK), "pi")
     summaries = [e for e in taken.events() if e["type"] == "context.summarized"]
     assert [each["data"]["text"] for each in summaries] == ["All was well."]
-    kept = ["x.pi.model_change", "x.pi.label", "x.pi.compaction"]
+    kept = ["x.pi.model_change", "x.pi.label", "x.pi.compaction", "x.pi.session_info"]
     assert [event["type"] for event in taken.raw()] == kept
     assert any("All was well." in str(message["content"]) for message in taken.view())
     assert not any(message["content"] == "I look." for message in taken.view())
@@ -124,6 +125,21 @@ def test_the_last_name_is_the_title(tmp_path: Path) -> None:
     named = [*TALK, entry("i", "h", "session_info", name="Found")]
     taken = take(save(tmp_path / "f", named), "pi")
     assert tell_all(taken)[0].title == "Found"
+
+
+def test_a_name_that_comes_back_is_the_title_again_and_once(tmp_path: Path) -> None:
+    names = ["Found", "Lost", "Found"]
+    more = [entry(f"n{i}", "h", "session_info", name=name) for i, name in enumerate(names)]
+    taken = take(save(tmp_path / "f", [*TALK, *more[:2]]), "pi")
+    taken = take(save(tmp_path / "f", [*TALK, *more]), "pi", taken.store)
+    assert tell_all(taken)[0].title == "Found"
+    assert take(tmp_path / "f", "pi", taken.store).added == 0
+
+
+def test_a_title_given_here_stays_when_the_source_says_nothing_new(tmp_path: Path) -> None:
+    taken = take(save(tmp_path / "f", TALK), "pi")
+    taken.store.open("pi-s1").append(TitleSet(title="Mine"))
+    assert take(tmp_path / "f", "pi", taken.store).added == 0
 
 
 def test_a_fork_counts_only_what_it_used_itself(tmp_path: Path) -> None:

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import pytest
 
 from eventlog.backend import Durability, Mark, Writer
 from eventlog.backends.memory import MemoryBackend
+from eventlog.erasure import erase
+from eventlog.events import AppEvent, HeadMoved, TitleSet
 from eventlog.foreign import ForeignSession, Said
 from eventlog.store import Store
-from eventlog.transfer import import_session, plan_import, tell
+from eventlog.transfer import Imported, import_session, plan_import, tell
 
 
 class Watched(MemoryBackend):
@@ -70,6 +73,22 @@ def test_a_plan_counts_what_an_import_would_add_and_no_more() -> None:
     assert plan_import(store, foreign(say(1), raw, title, say(2))).added == 1
 
 
+def test_what_was_erased_does_not_come_back_with_the_next_import() -> None:
+    store = Store(MemoryBackend())
+
+    def source(*more: Said) -> ForeignSession:
+        raw = Said("r1", {"a": "mango"}, "x.other.note")
+        title = Said("title", {"title": "mango"}, "title.set")
+        return foreign(say(1, "mango"), raw, title, *more)
+
+    session = store.open(import_session(store, source(), "file").session_id)
+    kinds = ("message.added", "x.other.note", "title.set")
+    erase(store, session.id, [e["seq"] for e in session.events() if e["type"] in kinds])
+    assert import_session(store, source(), "file").added == 0
+    assert import_session(store, source(say(2)), "file").added == 1
+    assert "mango" not in str(list(session.events()))
+
+
 def test_two_files_of_one_session_add_nothing_when_they_come_again() -> None:
     store = Store(MemoryBackend())
 
@@ -80,6 +99,92 @@ def test_two_files_of_one_session_add_nothing_when_they_come_again() -> None:
 
     assert min(bring()) > 0
     assert bring() == [0, 0]
+
+
+def branches(head: str, **members: Any) -> ForeignSession:
+    """A question with two answers; the file names the one that its person is at."""
+    answers = [Said(id_, {"role": "assistant", "content": id_}, parent="m1") for id_ in ("a", "b")]
+    return foreign(say(1), *answers, head=lambda: head, names_head=True, **members)
+
+
+def bring(store: Store, head: str, source: str = "file", **members: Any) -> Imported:
+    return import_session(store, branches(head, **members), source)
+
+
+def shown(store: Store) -> str:
+    return str(store.open("other-s").messages()[-1]["content"])
+
+
+def test_a_session_follows_its_source_to_and_fro() -> None:
+    store = Store(MemoryBackend())
+    for head in ("a", "b", "a", "b"):
+        assert bring(store, head).added > 0
+        assert shown(store) == head
+        assert bring(store, head).added == 0
+
+
+def test_what_was_said_here_stays_and_that_is_told_once() -> None:
+    store = Store(MemoryBackend())
+    bring(store, "a")
+    store.open("other-s").append({"role": "user", "content": "Mine."})
+    assert bring(store, "b").stays
+    assert shown(store) == "Mine."
+    assert not bring(store, "b").stays
+
+
+@pytest.mark.parametrize("to", [0, 3])
+def test_a_session_that_was_rewound_here_stays_there(to: int) -> None:
+    store = Store(MemoryBackend())
+    bring(store, "a")
+    session = store.open("other-s")
+    session.append(HeadMoved(to=to))
+    before = session.head
+    assert bring(store, "b").stays
+    assert bring(store, "a").stays
+    assert store.open("other-s").head == before
+
+
+def test_two_files_that_are_at_two_branches_move_nothing_when_they_come_again() -> None:
+    store = Store(MemoryBackend())
+    assert min(bring(store, "a", "one").added, bring(store, "b", "two").added) > 0
+    assert [bring(store, "a", "one").added, bring(store, "b", "two").added] == [0, 0]
+    assert bring(store, "b", "one").added > 0
+
+
+def test_an_older_file_moves_and_renames_nothing() -> None:
+    store = Store(MemoryBackend())
+    bring(store, "b", "new", title="New", updated="2026-02-01T00:00:00.000000Z")
+    bring(store, "a", "old", title="Old", updated="2026-01-01T00:00:00.000000Z")
+    assert (shown(store), store.open("other-s").title) == ("b", "New")
+
+
+def test_an_import_that_was_killed_before_its_end_is_gone_on_with() -> None:
+    store = Store(MemoryBackend())
+    bring(store, "b")
+    grown = branches("b").said
+    killed = ForeignSession("other", "s", chain(grown, [Said("c", say(3).data, parent="a")]))
+    import_session(store, killed, "file")
+    assert not bring(store, "b", "copy").stays
+    assert bring(store, "a").added > 0
+    assert shown(store) == "a"
+
+
+def test_a_title_that_comes_back_is_the_title_again() -> None:
+    store = Store(MemoryBackend())
+    for title in ("One", "Two", "One"):
+        bring(store, "a", title=title)
+        assert store.open("other-s").title == title
+    store.open("other-s").append(TitleSet(title="Mine"))
+    assert bring(store, "a", title="One").added == 0
+
+
+def test_a_note_that_somebody_else_wrote_stops_no_import() -> None:
+    store = Store(MemoryBackend())
+    bring(store, "a")
+    odd = AppEvent(name="x.import.told", data={"source": [], "head": {"a": 1}})
+    store.open("other-s").append(odd)
+    bring(store, "b")
+    assert shown(store) == "b"
 
 
 def test_a_telling_has_the_branch_and_the_whole() -> None:

@@ -123,16 +123,15 @@ def _session_of(record: Record) -> str | None:
 
 
 def _numbered(source: Source, sample: Sample, losses: Losses) -> Iterator[tuple[int, int, Record]]:
-    with source.start() as stream:
-        if not _is_web(sample):
+    if not _is_web(sample):
+        with source.start() as stream:
             yield from read_records(stream, losses)
-            return
-        items = read_items(stream, losses, "loglines.item")
-        try:
-            for number, item in enumerate(items, start=1):
-                yield number, 0, item if isinstance(item, dict) else {"value": item}
-        except TransferError as error:
-            raise TransferError(source.name, error.line, error.reason) from error
+        return
+    try:
+        for number, item in enumerate(read_items(source.start, losses, "loglines.item"), start=1):
+            yield number, 0, item if isinstance(item, dict) else {"value": item}
+    except TransferError as error:
+        raise TransferError(source.name, error.line, error.reason) from error
 
 
 class _Reading:

@@ -11,10 +11,9 @@ from uuid import NAMESPACE_OID, uuid5
 
 from eventlog import codec
 from eventlog.errors import TransferError
-from eventlog.foreign import Telling, as_dict, as_list
+from eventlog.foreign import SOURCE_ID, Telling, as_dict, as_list
 from eventlog.projections.messages import Message
 from eventlog.record import RecordedEvent
-from eventlog.transfer import SOURCE_ID
 
 from .mapping import NAME, Record, reply_records, user_record
 

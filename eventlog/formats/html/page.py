@@ -148,10 +148,12 @@ def _usage(story: Story) -> str:
     priced = any(tokens.cost for tokens in models.values())
     heads = ("Model", "Calls", "Failed", "Tokens in", "Tokens out", *(["Cost"] if priced else []))
     columns = "".join(f'<th scope="col">{head}</th>' for head in heads)
+    untold = story.usage.total.untold
+    lacking = f"<p>Calls that did not tell their tokens: {untold:,}</p>" if untold else ""
     return (
         '<section class="usage" aria-labelledby="usage"><h2 id="usage">Usage</h2>'
         '<div class="wide" tabindex="0"><table><thead><tr>'
-        f"{columns}</tr></thead><tbody>{''.join(rows)}</tbody></table></div></section>\n"
+        f"{columns}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>{lacking}</section>\n"
     )
 
 

@@ -14,7 +14,7 @@ from eventlog.formats.html.story import tell
 from eventlog.redaction import SECRETS
 from eventlog.session import Session
 from eventlog.store import open_store
-from tests.formats.html.sessions import KEY, page_of, rich_session, story_of
+from tests.formats.html.sessions import KEY, answer, page_of, rich_session, story_of
 
 
 def new_session(*contents: str) -> Session:
@@ -32,6 +32,14 @@ def test_turns_follow_each_other_as_in_the_log() -> None:
     assert story.head == session.head
     parents = {turn.seq: turn.parent for turn in story.turns}
     assert all(parents[b] == a for branch in session.branches() for a, b in pairwise(branch))
+
+
+def test_a_page_says_how_many_calls_did_not_tell_their_tokens() -> None:
+    session = new_session("hi")
+    answer(session, "told")
+    assert "did not tell" not in page_of(session)
+    answer(session, "untold", usage=None)
+    assert "Calls that did not tell their tokens: 1" in page_of(session)
 
 
 def test_what_is_erased_is_told_by_no_view_even_while_it_is_in_the_log() -> None:
