@@ -33,6 +33,8 @@ _MEDIA = (("image_url", "url"), ("input_audio", "data"), ("file", "file_data"))
 _DATA_URL = re.compile(r"data:([^;,]{0,128})[^,]{0,256};base64,", re.ASCII)
 _NAMED = re.compile(rb'"sha256"\s*:\s*"([0-9a-f]{64})"')
 _NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_WORDS = re.compile(r"/content(/\d{1,9}/text)?", re.ASCII)
+_INDEX = re.compile(r"\d{1,9}", re.ASCII)
 _PART = re.compile(r"/content/(\d{1,9})/", re.ASCII)
 
 
@@ -52,6 +54,11 @@ class Ref(NamedTuple):
     def place(self) -> str:
         """What stands in its stead in the event."""
         return f"blobs/{self.sha256}"
+
+    @property
+    def is_words(self) -> bool:
+        """Whether it was said, and is no media."""
+        return _WORDS.fullmatch(self.at) is not None
 
     @property
     def note(self) -> str:
@@ -86,6 +93,7 @@ def set_aside(data: Payload) -> tuple[Payload, dict[str, bytes]]:
     if not refs:
         return data, kept
     lean = _with(data, {ref.at: ref.place for ref in refs})
+    refs = [*refs_of(data), *refs]  # also what was not at hand when the message was opened
     return {**lean, MEMBER: [ref.as_json() for ref in refs]}, kept
 
 
@@ -162,16 +170,26 @@ def filled(data: Payload, get: Get) -> Payload:
 
     A payload without refs is itself what is returned.
     """
+
+    def text(ref: Ref) -> str | None:
+        blob = get(ref)
+        return None if blob is None else ref.text(blob)
+
+    return put_back(data, text)
+
+
+def put_back(data: Payload, text: Callable[[Ref], str | None]) -> Payload:
+    """Return a payload with what `text` gives for each of its refs; one without a text stays a ref."""
     if MEMBER not in data:
         return data
     texts: dict[str, str] = {}
     missing: list[Payload] = []
     for ref in refs_of(data):
-        blob = get(ref)
-        if blob is None:
+        given = text(ref)
+        if given is None:
             missing.append(ref.as_json())
         else:
-            texts[ref.at] = ref.text(blob)
+            texts[ref.at] = given
     whole = _with(data, texts)
     del whole[MEMBER]
     return {**whole, MEMBER: missing} if missing else whole
@@ -222,6 +240,8 @@ def _sha256(blob: bytes) -> str:
 def _get(data: Payload, at: str) -> Any:
     value: Any = data
     for step in at.split("/")[1:]:
+        if isinstance(value, list) and not _INDEX.fullmatch(step):
+            return None
         try:
             value = value[int(step) if isinstance(value, list) else step]
         except (KeyError, IndexError, ValueError, TypeError):

@@ -6,6 +6,7 @@ While a line somewhere cannot be read, which may name any blob, nothing is dropp
 names in bytes, and knows no events.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from eventlog.backend import START, Backend
 from eventlog.blobs import names_in
 from eventlog.chain import Chain
 from eventlog.errors import BackendUnavailableError, SessionNotFoundError, UnsupportedFormatError
+from eventlog.mending import held
 from eventlog.reading import feed
 
 Progress = Callable[[int], None]
@@ -54,15 +56,16 @@ def plan_collection(backend: Backend, progress: Progress = lambda _: None) -> Co
 def collect(
     backend: Backend, without: Collection[str] = (), progress: Progress = lambda _: None
 ) -> Collected:
-    """Drop the blobs that nothing refers to.
+    """Drop the blobs that nothing refers to, and what one who was killed has left half written.
 
     What only these holders refer to, sessions or deletions by their names, is dropped, too; they
     are about to go. Raises BackendLockedError, BackendUnavailableError.
     """
-    search = _Search(backend, backend.blobs(), without, progress)
-    search.go_on()
-    if not search.left:
+    blobs = backend.blobs()
+    if not blobs:
         return Collected()
+    search = _Search(backend, blobs, without, progress)
+    search.go_on()
     with backend.dropping() as drop:
         search.go_on()
         found = search.result()
@@ -89,10 +92,11 @@ def release(backend: Backend, holders: Collection[str]) -> Collected:
 def _refers(backend: Backend, place: "_Place") -> bool:
     """Whether a place refers to a blob, as far as it can be read."""
     with suppress(SessionNotFoundError, *_UNREADABLE):
-        return any(names_in(line) for lines in _lines(backend, place) for line in lines)
+        return any(_named_by(line) for lines in _lines(backend, place) for line in lines)
     return False
 
 
+_PATIENCE = 100  # how often what is listed may be gone when it is read
 _Place = tuple[str, str, Any]  # its holder, its kind or a copy's name, what tells that it changed
 
 
@@ -112,30 +116,40 @@ class _Search:
         self._progress = progress
         self._seen: set[_Place] = set()
         self._unread: set[str] = set()
+        self._gone: Counter[_Place] = Counter()
 
     def go_on(self) -> None:
         """Look through what was not seen yet, until there is no such thing."""
         while self.left and (news := _census(self._backend) - self._seen):
+            self._seen |= news
             for place in news:
                 if place[0] not in self._without:
                     self._see(place)
-            self._seen |= news
 
     def _see(self, place: _Place) -> None:
         try:
             for lines in _lines(self._backend, place):
                 for line in lines:
                     self._progress(len(line) + 1)
-                    for name in names_in(line):
+                    for name in _named_by(line):
                         self.left.pop(name, None)
-        except SessionNotFoundError:
-            pass  # it went elsewhere, and is found there
+        except SessionNotFoundError:  # it went elsewhere, and is found there, or here again
+            self._gone[place] += 1
+            if self._gone[place] < _PATIENCE:
+                self._seen.discard(place)
+            else:
+                self._unread.add(place[0])
         except _UNREADABLE:
             self._unread.add(place[0] if place[1] in ("log", "bin") else place[1])
 
     def result(self) -> Collected:
         """Return what nothing that was seen refers to."""
         return Collected(self.left, tuple(sorted(self._unread)))
+
+
+def _named_by(line: bytes) -> set[str]:
+    """Return the blobs that a line names, also one of a quarantine, which holds others."""
+    return names_in(line) | names_in(held(line) or b"")
 
 
 def _census(backend: Backend) -> set[_Place]:

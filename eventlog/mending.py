@@ -7,8 +7,10 @@ What bridges is proven by its own hash and by the chain on at least one side. No
 written here.
 """
 
+from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Literal, NamedTuple
@@ -43,6 +45,24 @@ class Aside(NamedTuple):
     length: int
     what: str
     data: bytes | None
+
+    def as_line(self) -> bytes:
+        """Return it as it stands in a quarantine: one line of JSON."""
+        told: dict[str, object] = {"offset": self.offset, "length": self.length, "what": self.what}
+        if self.data is not None:
+            told["base64"] = b64encode(self.data).decode()
+        return codec.dump_json(told).encode()
+
+
+def held(line: bytes) -> bytes | None:
+    """Return the bytes that a line of a quarantine holds; None if it is no such line."""
+    if line.startswith(_ASIDE_START) and (aside := codec.load_json(line)):
+        with suppress(KeyError, TypeError, ValueError):  # a quarantine may be damaged too
+            return b64decode(aside["base64"])
+    return None
+
+
+_ASIDE_START = b'{"offset":'
 
 
 class Kept(NamedTuple):

@@ -5,20 +5,23 @@ events follow each other again (same seq, time and raw data; new prev and hash),
 in the archive, and stores every byte that could not be placed in the quarantine. Each input byte
 ends as kept, salvaged, quarantined or separator. It knows lines and their order; where they are
 kept is the backend's.
+
+A blob that the log names and that is not whole is stored anew where another place has it whole, by
+its hash. The bytes that it is stored over are not put aside: they are worth nothing beside those.
 """
 
 import sys
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from eventlog import codec
 from eventlog.backend import START, Backend, Block
+from eventlog.blobs import is_whole
 from eventlog.chain import Chain
+from eventlog.checking import Blobs, Lost, Names
 from eventlog.generation import Proof, next_header
-from eventlog.mending import BOM, Aside, Mended, Piece, Taken, Walk
+from eventlog.mending import BOM, Mended, Piece, Taken, Walk, held
 from eventlog.reading import size_of
 from eventlog.record import RecordedEvent
 from eventlog.store import Progress, Store, utc_now
@@ -33,7 +36,8 @@ class Plan:
     "quarantined" and "separator"; `pieces` lists all that is not simply kept, in order. `events`
     counts what the log then has; of these, `salvaged` come out of damaged bytes and `restored` from
     other copies; `lost` lists the [first, last] `seq` of what stays missing. `archive` and
-    `quarantine` name the files once it is done.
+    `quarantine` name the files once it is done. `blobs` lists those that the log names and that are
+    not whole; `found` has the names of those that another place has.
     """
 
     session_id: str
@@ -48,13 +52,25 @@ class Plan:
     salvaged: int
     archive: str | None = None
     quarantine: str | None = None
+    blobs: tuple[Lost, ...] = ()
+    found: tuple[str, ...] = ()
 
     @property
-    def needed(self) -> bool:
-        """Whether there is anything to mend."""
+    def rewrites(self) -> bool:
+        """Whether the log is written anew."""
         return bool(
             self.pieces or self.lost or self.restored or (self.header_rebuilt and self.events)
         )
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is anything to mend, or to bring back."""
+        return bool(self.rewrites or self.blobs)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing stays missing once it is done."""
+        return not self.lost and all(each.blob in self.found for each in self.blobs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +79,13 @@ class Options:
 
     `sources` open other copies of the log, each giving its lines; `accept_edits` takes lines that a
     person edited, which no hash proves, where they say what they are, have the payload of their
-    kind and stand in their place.
+    kind and stand in their place. `blobs` each give the blob of a SHA-256 as another place has it,
+    whole or not, or None.
     """
 
     sources: tuple[Callable[[], Iterator[bytes]], ...] = ()
     accept_edits: bool = False
+    blobs: tuple[Callable[[str], bytes | None], ...] = ()
 
 
 def plan_repair(
@@ -80,8 +98,9 @@ def plan_repair(
 
     Raises SessionNotFoundError, UnsupportedFormatError, BackendLockedError.
     """
-    walk = _walk(store.backend, session_id, options or Options(), progress)
-    return _plan(walk, session_id)
+    options = options or Options()
+    walk, names = _walk(store.backend, session_id, options, progress)
+    return _with_blobs(_plan(walk, session_id), store.backend, names, options)
 
 
 def repair(
@@ -95,22 +114,61 @@ def repair(
     Killed at any instant, the log is the old one or the mended one. Raises as `plan_repair` does,
     and BackendError when the new log, read back, is not what was planned: the old one then stays.
     """
-    with store.backend.rewriting(session_id) as rewriter:
-        walk = _walk(store.backend, session_id, options or Options(), progress)
+    options = options or Options()
+    plan, names = _mend(store.backend, session_id, options, progress)
+    plan = _with_blobs(plan, store.backend, names, options)
+    found = tuple(name for name in plan.found if _bring_back(store.backend, name, options))
+    return replace(plan, found=found)
+
+
+def _mend(
+    backend: Backend, session_id: str, options: Options, progress: Progress
+) -> tuple[Plan, Names]:
+    """Mend the log alone; return what was done, and the blobs that it names then."""
+    with backend.rewriting(session_id) as rewriter:
+        walk, names = _walk(backend, session_id, options, progress)
         plan = _plan(walk, session_id)
-        if not plan.needed:
-            return plan
-        aside = [_aside(piece) for piece in walk.aside]
+        if not plan.rewrites:
+            return plan, names
+        aside = [piece.as_line() for piece in walk.aside]
         quarantine = rewriter.put_aside(plan.generation, aside) if aside else None
         proof = Proof(session_id)
-        lines = proof.note(_new_lines(store.backend, walk, plan, quarantine, progress))
+        lines = proof.note(_new_lines(backend, walk, plan, quarantine, progress))
         archive = rewriter.replace(plan.generation, lines, proof.check_all)
-    return replace(plan, archive=archive, quarantine=quarantine)
+    return replace(plan, archive=archive, quarantine=quarantine), names
 
 
-def _walk(backend: Backend, session_id: str, options: Options, progress: Progress) -> Walk:
-    """Read the log twice: for what a reader takes, then for what every byte is."""
-    taken, size = _taken(backend, session_id, progress)
+def _with_blobs(plan: Plan, backend: Backend, names: Names, options: Options) -> Plan:
+    """Say which blobs of the log are not whole, and which of those are whole elsewhere."""
+    lost = Blobs(backend).lost(names)
+    wanted = dict.fromkeys(each.blob for each in lost)
+    found = tuple(name for name in wanted if _elsewhere(name, options) is not None)
+    return replace(plan, blobs=lost, found=found)
+
+
+def _bring_back(backend: Backend, name: str, options: Options) -> bool:
+    """Store a blob as another place has it, durably; the log names it already."""
+    if (blob := _elsewhere(name, options)) is None:
+        return False
+    with backend.keeping({name: blob}):
+        return True
+
+
+def _elsewhere(name: str, options: Options) -> bytes | None:
+    """Return a blob that another place has whole; None where none has."""
+    offered = (blob for get in options.blobs if (blob := get(name)) is not None)
+    return next((blob for blob in offered if is_whole(name, blob)), None)
+
+
+def _walk(
+    backend: Backend, session_id: str, options: Options, progress: Progress
+) -> tuple[Walk, Names]:
+    """Read the log twice: for what a reader takes, then for what every byte is.
+
+    Also return the blobs that it names once it is mended.
+    """
+    names = Names()
+    taken, size = _taken(backend, session_id, names, progress)
     walk = Walk(
         taken,
         own_copies=lambda: _own_copies(backend, session_id),
@@ -128,7 +186,8 @@ def _walk(backend: Backend, session_id: str, options: Options, progress: Progres
             walk.feed([rest], newline=0)
         progress(size_of(block))
     walk.finish()
-    return walk
+    names.see(codec.parse(each.line) for each in walk.entries if isinstance(each, Mended))
+    return walk, names
 
 
 def _up_to(block: Block, room: int) -> tuple[list[bytes], bytes]:
@@ -142,18 +201,24 @@ def _up_to(block: Block, room: int) -> tuple[list[bytes], bytes]:
     return block.lines, block.rest[:room]
 
 
-def _taken(backend: Backend, session_id: str, progress: Progress) -> tuple[Taken, int]:
-    """Return which events a reader takes, and the size of the log that it saw."""
+def _taken(
+    backend: Backend, session_id: str, names: Names, progress: Progress
+) -> tuple[Taken, int]:
+    """Return which events a reader takes, and the size of the log that it saw; note their blobs."""
     reader, taken, size = Chain(session_id), Taken(), 0
     for block in backend.read(session_id, START):
         if block.skipped:
             reader.skip(block.skipped)
-        taken.add(reader.feed(block.lines))
+        events = reader.feed(block.lines)
         if block.rest:  # as the next append would find it
-            taken.add(reader.feed([block.rest]))
+            events += reader.feed([block.rest])
+        taken.add(events)
+        names.see(events)
         size += size_of(block)
         progress(size_of(block))
-    taken.add(reader.settle())
+    settled = reader.settle()
+    taken.add(settled)
+    names.see(settled)
     return taken, size
 
 
@@ -171,9 +236,8 @@ def _own_copies(backend: Backend, session_id: str) -> Iterator[bytes]:
     """Give every line that the archives hold, and what the quarantines do."""
     for line in chain.from_iterable(backend.copies(session_id)):
         yield line
-        if line.startswith(_ASIDE_START) and (aside := codec.load_json(line)):
-            with suppress(KeyError, TypeError, ValueError):  # a quarantine may be damaged too
-                yield b64decode(aside["base64"])
+        if (data := held(line)) is not None:
+            yield data
 
 
 def _new_lines(
@@ -254,17 +318,6 @@ def _plan(walk: Walk, session_id: str) -> Plan:
     )
 
 
-_ASIDE_START = b'{"offset":'
-
-
 def _generation(walk: Walk) -> int:
     told = walk.header["data"].get("generation", 0) if walk.header else 0
     return told if isinstance(told, int) and 0 <= told < codec.MAX_SEQ else 0
-
-
-def _aside(piece: Aside) -> bytes:
-    """Write a piece for the quarantine: one line of JSON."""
-    told = {"offset": piece.offset, "length": piece.length, "what": piece.what}
-    if piece.data is not None:
-        told["base64"] = b64encode(piece.data).decode()
-    return codec.dump_json(told).encode()

@@ -1,17 +1,19 @@
 """Check a log from its first byte to its last, and hold it against what it was once.
 
 A head is a small fact that can be kept anywhere: which log, how far, and the hash there. As each
-line covers the one before it, a log that still has that hash at that place still has everything
-up to it, unchanged; also a cut-off end, which a log alone cannot know of, is seen so.
+line covers the one before it, a log that is intact up to that place and has that hash there still
+has everything up to it, unchanged; also a cut-off end, which a log alone cannot know of, is seen so.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from eventlog import codec
 from eventlog.backend import START
 from eventlog.chain import Chain, Health
+from eventlog.checking import Named, Names
 from eventlog.errors import EventLogError
 from eventlog.reading import feed, size_of
 from eventlog.store import Progress, Store
@@ -31,30 +33,42 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What verifying one session found; `events` counts those that a reader takes."""
+    """What verifying one session found; `events` counts those that a reader takes.
+
+    `named` has the blobs that those name, where their content is not erased; `checking.Blobs` looks
+    at them.
+    """
 
     session_id: str
     events: int
     health: Health
     head: Head
+    named: tuple[Named, ...] = ()
 
 
 def verify(store: Store, session_id: str, progress: Progress = lambda _: None) -> Report:
-    """Read every byte of a session's log and report on it; nothing is changed, no lock is taken.
+    """Read every byte of a session's log and report on it; it is not changed, no lock is taken.
 
+    Where it is damaged, the next list or search reads it anew, too.
     Raises SessionNotFoundError, UnsupportedFormatError.
     """
-    chain, rest, count = Chain(session_id), b"", 0
+    chain, names, rest, count = Chain(session_id), Names(), b"", 0
     header: dict[str, Any] = {}
     for block in store.backend.read(session_id, START):
         events = feed(chain, block)
         if events and events[0]["seq"] == 1:
             header = events[0]["data"]
+        names.see(events)
         count += len(events)
         rest = block.rest
         progress(size_of(block))
-    count += len(chain.settle())
+    settled = chain.settle()
+    names.see(settled)
+    count += len(settled)
     health = chain.health(rest)
+    if not health.ok:
+        with suppress(EventLogError):  # a catalogue that cannot be changed changes no verdict
+            store.catalog().reread(session_id)
     head = Head(
         session_id,
         header.get("salt", ""),
@@ -63,7 +77,7 @@ def verify(store: Store, session_id: str, progress: Progress = lambda _: None) -
         chain.hash,
         health.bytes,
     )
-    return Report(session_id, count, health, head)
+    return Report(session_id, count, health, head, tuple(names))
 
 
 def parse_head(text: str) -> Head:

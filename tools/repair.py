@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from eventlog.errors import EventLogError
 
 from .options import json_option, open_place, sessions_argument, store_option, wanted_sessions
 from .progress import progress_bar
-from .terminal import one_line
+from .terminal import one_line, safe_json
 
 if TYPE_CHECKING:
     from eventlog.repair import Plan
@@ -32,7 +33,8 @@ _READINGS = 3  # a repair reads the log so often
 )
 @click.option("--from", "copies", multiple=True, metavar="PATH",
               type=click.Path(exists=True, path_type=Path),
-              help="Another copy of the log (or a folder of logs) to restore lines from.")  # fmt: skip
+              help="Another copy of the log (or a folder of logs) to restore lines from, and blobs "
+              "from the folder blobs/ beside it.")  # fmt: skip
 @click.option(
     "--accept-edits", is_flag=True, help="Take lines that were edited by hand as they are."
 )
@@ -51,16 +53,21 @@ def command(
     """Show what a repair of SESSIONS, or of --all, would do; with --apply, do it.
 
     What is intact is kept. What can be proven by its hash and its place is brought back: events
-    that share a line, halves of a torn line, a turned bit, lines that an older copy still has.
-    Every other byte goes to the quarantine, and the log as it was to the archive. Exit code 3 if
-    something stays missing, or is still to be mended.
+    that share a line, halves of a torn line, a turned bit, lines that an older copy still has,
+    blobs that another store has. Every other byte goes to the quarantine, and the log as it was to
+    the archive. Exit code 3 if something stays missing, or is still to be mended.
     """
     from eventlog.repair import Options, plan_repair, repair  # noqa: PLC0415
 
     store = open_place(place)
     given = [word for path in copies for word in ("--from", str(path))]
     given += ["--accept-edits"] * accept_edits
-    options = Options(tuple(partial(_lines, path) for path in copies), accept_edits)
+    given += ["--store", place] if place else []
+    options = Options(
+        tuple(partial(_lines, path) for path in copies),
+        accept_edits,
+        tuple(partial(_blob, path) for path in copies),
+    )
     work = repair if apply_it else plan_repair
     plans, failed = [], False
     for name in wanted_sessions(store, sessions, everything):
@@ -77,8 +84,9 @@ def command(
             if not as_json:
                 _print(plans[-1], given, done=apply_it)
     if as_json:
-        click.echo(codec.dump_json([asdict(plan) for plan in plans], pretty=True))
-    left = any(plan.lost or (plan.needed and not apply_it) for plan in plans)
+        told = codec.dump_json([asdict(plan) for plan in plans], pretty=True)
+        click.echo(safe_json(told))
+    left = any(plan.needed and not (apply_it and plan.complete) for plan in plans)
     return DAMAGE_FOUND if left or failed else 0
 
 
@@ -89,18 +97,31 @@ def _lines(path: Path) -> Iterator[bytes]:
             yield from (line.rstrip(b"\r\n") for line in lines)
 
 
+def _blob(path: Path, name: str) -> bytes | None:
+    """Return a blob out of the store that a log lies in, or that a folder of logs is."""
+    with suppress(OSError):
+        return ((path if path.is_dir() else path.parent) / "blobs" / name).read_bytes()
+    return None
+
+
 def _print(plan: "Plan", given: list[str], *, done: bool) -> None:
     if not plan.needed:
         click.echo(f"{plan.session_id}: nothing to mend, {plan.events:,} events")
         return
-    click.echo(f"{plan.session_id}: {'mended' if done else 'can be mended'}")
+    click.echo(f"{plan.session_id}: {_state(plan, done=done)}")
     for line in _told(plan):
         click.echo(f"  {line}")
-    if done:
+    if done and plan.archive:
         click.echo(f"  the log as it was: {plan.archive}")
-    else:
+    if not done and (plan.rewrites or plan.found):
         again = shlex.join(["repair", plan.session_id, *given, "--apply"])
         click.echo(f"  Do it: eventlog {again} (the log as it is is kept)")
+
+
+def _state(plan: "Plan", *, done: bool) -> str:
+    if not (plan.rewrites or plan.found):
+        return "cannot be mended from here"
+    return "mended" if done else "can be mended"
 
 
 def _told(plan: "Plan") -> Iterator[str]:
@@ -117,5 +138,17 @@ def _told(plan: "Plan") -> Iterator[str]:
     for first, last in plan.lost:
         which = f"event {first}" if first == last else f"events {first} to {last}"
         yield f"missing     {which}: not here, and in no copy that was looked at"
+    yield from _told_blobs(plan)
     if plan.quarantine:
         yield f"put aside in {plan.quarantine}"
+
+
+def _told_blobs(plan: "Plan") -> Iterator[str]:
+    """Say what is wrong with each blob, and whether it is brought back."""
+    for each in plan.blobs:
+        found = each.blob in plan.found
+        what = f"blobs/{each.blob} of event {each.seq}, {each.bytes:,} bytes of {one_line(each.media_type)}"
+        end = "whole in another copy" if found else "whole in no copy that was looked at"
+        yield f"{'restored' if found else each.fault:<11} {what}: {each.reason}; {end}"
+    if not all(each.blob in plan.found for each in plan.blobs):
+        yield "A store that has them, or a copy of it, brings them back: --from PATH"

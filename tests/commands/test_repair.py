@@ -47,6 +47,15 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(shell: Shell, log
     assert (files(shell.folder), sorted(shell.folder.rglob("*"))) == (before, made)
 
 
+def test_the_command_that_a_dry_run_names_goes_to_the_same_store(shell: Shell, log: Path) -> None:
+    elsewhere = shell.place.rename(shell.folder / "other place")
+    (told,) = [line for line in shell.run("repair", "demo", "--store", str(elsewhere)).lines
+               if "Do it: " in line]  # fmt: skip
+    words = shlex.split(told.partition("eventlog ")[2].partition(" (")[0])
+    assert words[-3:] == ["--store", str(elsewhere), "--apply"]
+    assert shell.run(*words).lines[0] == "demo: mended"
+
+
 def test_apply_mends_and_says_where_everything_is(shell: Shell, log: Path) -> None:
     old = log.read_bytes()
     run = shell.run("repair", "demo", "--apply")

@@ -1,4 +1,4 @@
-"""Make the golden log of the format that is written today: once for each format, by hand.
+"""Make the golden logs of the format that is written today: once for each format, by hand.
 
     python -m tests.log.make_golden data/golden
 
@@ -8,6 +8,7 @@ edited: test_golden.py holds its sha256, and every later version reads it.
 
 import itertools
 import sys
+from base64 import b64encode
 from pathlib import Path
 from unittest import mock
 
@@ -81,8 +82,22 @@ def tell(store: Store) -> None:
     add({"role": "user", "content": "Go on."})
 
 
+PICTURE = bytes(range(256)) * 200
+OUTPUT = "".join(f"line {number} \u2028 é\n" for number in range(4200))
+
+
+def tell_with_blobs(store: Store) -> None:
+    """Append what is too large for a line to a session of its own."""
+    session = store.create(f"format-{FORMAT}-blobs")
+    url = f"data:image/png;base64,{b64encode(PICTURE).decode()}"
+    shown = {"type": "image_url", "image_url": {"url": url, "detail": "low"}}
+    session.append({"role": "user", "content": [{"type": "text", "text": "What is it?"}, shown]})
+    session.append(events.MessageAdded(role="assistant", content=None, tool_calls=CALLS[:1]))
+    session.append({"role": "tool", "tool_call_id": "c1", "content": OUTPUT})
+
+
 def make(place: Path) -> None:
-    """Write the golden log into a folder, where it must not be yet."""
+    """Write the golden logs into a folder, where they must not be yet."""
     ticks = itertools.count()
     clock = lambda: f"2026-11-22T10:00:{next(ticks):02d}.123456Z"  # noqa: E731
     with (
@@ -90,6 +105,7 @@ def make(place: Path) -> None:
         mock.patch("eventlog.store.__version__", "0.1.0"),
     ):
         tell(Store(JsonlBackend.at(place), clock=clock))
+        tell_with_blobs(Store(JsonlBackend.at(place), clock=clock))
 
 
 if __name__ == "__main__":

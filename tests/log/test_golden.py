@@ -1,5 +1,6 @@
 """Golden logs: one for each released format, never edited, read by every later version as here."""
 
+import base64
 import hashlib
 import shutil
 from collections.abc import Callable
@@ -13,10 +14,12 @@ from eventlog.projections.usage import Tokens
 from eventlog.session import Session
 from eventlog.store import open_store
 from tests.log.helpers import kinds, said, say, walk
-from tests.log.make_golden import TRICKY, make
+from tests.log.make_golden import CALLS, OUTPUT, PICTURE, TRICKY, make
 
 GOLDEN = Path(__file__).parents[2] / "data" / "golden"
 SHA256 = "d7457b7bdc9c89cd9c73e48ca5ce947f4ee9baa2d51159c205c31cc125750b1a"
+
+WITH_BLOBS = "7340e0a3e1f9c22a65b2cfb4ead16df413bd01633a6ee6f16c4b792f6352463d"
 
 TYPES = """
     session.created message.added message.added model.called reply.streamed reply.streamed
@@ -101,7 +104,7 @@ def test_the_summary_of_the_golden_log_is_this(golden: Session) -> None:
 def test_the_usage_of_the_golden_log_is_this(golden: Session) -> None:
     assert golden.usage.inherited == {
         "m-1": Tokens(1, 0, 80, 24, 16, 10),
-        "m-2": Tokens(1, 1, 0, 0, 0, 0),
+        "m-2": Tokens(1, 1, 0, 0, 0, 0, untold=1),
     }
     assert golden.usage.models == {}  # it ends with the event of a fork
 
@@ -148,3 +151,36 @@ def test_todays_writer_writes_the_golden_log_byte_for_byte(tmp_path: Path) -> No
     make(tmp_path / "again")
     written = (tmp_path / "again" / "format-1.jsonl").read_bytes()
     assert written == (GOLDEN / "format-1.jsonl").read_bytes()
+
+
+def test_the_golden_log_with_blobs_was_never_edited_and_neither_were_they() -> None:
+    data = (GOLDEN / "format-1-blobs.jsonl").read_bytes()
+    assert hashlib.sha256(data).hexdigest() == WITH_BLOBS
+    blobs = {hashlib.sha256(blob).hexdigest(): blob for blob in (PICTURE, OUTPUT.encode())}
+    assert {path.name: path.read_bytes() for path in (GOLDEN / "blobs").iterdir()} == blobs
+
+
+def test_the_golden_log_with_blobs_is_read_with_what_is_in_them(tmp_path: Path) -> None:
+    shutil.copytree(GOLDEN, tmp_path / "golden")
+    session = open_store(tmp_path / "golden").open("format-1-blobs")
+    shown, called, given = session.messages()
+    assert shown["content"][1]["image_url"] == {
+        "url": f"data:image/png;base64,{base64.b64encode(PICTURE).decode()}",
+        "detail": "low",
+    }
+    assert called["tool_calls"] == [CALLS[0].model_dump()]
+    assert (given["content"], session.opener.lost) == (OUTPUT, {})
+
+
+def test_the_golden_log_with_blobs_is_read_without_them(tmp_path: Path) -> None:
+    shutil.copyfile(GOLDEN / "format-1-blobs.jsonl", tmp_path / "format-1-blobs.jsonl")
+    shown, _, given = open_store(tmp_path).open("format-1-blobs").messages()
+    for content, what in ((shown["content"][1]["text"], "51,200 bytes of image/png, not at hand"),
+                          (given["content"], "bytes of text/plain, not at hand")):  # fmt: skip
+        assert what in content
+
+
+def test_todays_writer_writes_the_golden_log_with_blobs_byte_for_byte(tmp_path: Path) -> None:
+    make(tmp_path / "again")
+    written = (tmp_path / "again" / "format-1-blobs.jsonl").read_bytes()
+    assert written == (GOLDEN / "format-1-blobs.jsonl").read_bytes()
