@@ -87,6 +87,7 @@ class Reading:
     """The events of a session, read once and kept by nobody; `health` is about what was read."""
 
     def __init__(self, store: Store, session_id: str) -> None:
+        self.opener = Opener(store.backend)
         self._blocks = store.backend.read(session_id, START)
         self._chain = Chain(session_id)
         self._rest = b""
@@ -95,8 +96,8 @@ class Reading:
         """Give the events in order. Raises SessionNotFoundError, UnsupportedFormatError."""
         for block in self._blocks:
             self._rest = block.rest
-            yield from feed(self._chain, block)
-        yield from self._chain.settle()
+            yield from map(self.opener.event, feed(self._chain, block))
+        yield from map(self.opener.event, self._chain.settle())
 
     @property
     def health(self) -> Health:

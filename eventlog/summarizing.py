@@ -88,7 +88,7 @@ def _older(session: Session, keep: int) -> tuple[int, list[Message]]:
     through = state.seqs[older.head]
     if any(covered == through for _, covered, _ in state.summaries):
         raise InvalidEventError(f"session {session.id} is summed up to there already")
-    return through, view(older)
+    return through, view(older, opened=session.opener.content)
 
 
 def _whole_groups(state: Conversation, path: list[int], cut: int) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from eventlog.errors import InvalidEventError, ModelError
 from eventlog.events import TitleSet, make_event
 from eventlog.model import Model, Reply
-from eventlog.projections.messages import Message
+from eventlog.projections.messages import MESSAGES, Message, last_messages
 from eventlog.projections.summary import first_line
 from eventlog.record import RecordedEvent
 from eventlog.session import Session
@@ -111,11 +111,12 @@ def _without_quotes(line: str) -> str:
 
 def _excerpt(session: Session) -> str:
     """Return what people and the model said first and last, each cut."""
-    lines = [_line(message) for _, message in session.last_messages(session.version)]
-    said = [line for line in lines if line]
-    if len(said) > FIRST + LAST:
-        said = [*said[:FIRST], "…", *said[-LAST:]]
-    return "\n\n".join(said)
+    said = last_messages(session.project(MESSAGES), session.version)  # no blob holds any of it
+    lines = [_line(message) for _, message in said]
+    told = [line for line in lines if line]
+    if len(told) > FIRST + LAST:
+        told = [*told[:FIRST], "…", *told[-LAST:]]
+    return "\n\n".join(told)
 
 
 def _line(message: Message) -> str:

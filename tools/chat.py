@@ -21,6 +21,7 @@ from eventlog.errors import (
     SessionNotFoundError,
 )
 
+from .attaching import has_picture, picture_part
 from .main import exit_code
 from .options import (
     complete_session,
@@ -30,11 +31,12 @@ from .options import (
     prices_option,
     store_option,
 )
-from .terminal import argument_text, one_line, safe, warn_of_damage
+from .terminal import argument_text, one_line, safe, warn_of_damage, warn_of_lost
 from .wrapping import Wrapper, fitted
 
 if TYPE_CHECKING:
     from eventlog.model import Model
+    from eventlog.projections.messages import Message
     from eventlog.reply import Delta
     from eventlog.session import Session
     from eventlog.store import Store
@@ -56,6 +58,9 @@ LONGEST_TITLE = 500  # as in the event
     "--instruction", metavar="TEXT", help="Tell the model how to behave (system message)."
 )
 @model_option
+@click.option("--attach", "pictures", multiple=True, metavar="FILE",
+              type=click.Path(path_type=Path), help="Show the model this picture with the first "
+              "message; may be repeated.")  # fmt: skip
 @click.option("--title", metavar="TEXT", help="Give the session a title.")
 @click.option("--context", type=click.IntRange(min=1), metavar="TOKENS",
               help="Sum up the older turns once a call used more tokens.")  # fmt: skip
@@ -69,6 +74,7 @@ def command(
     latest: bool,
     instruction: str | None,
     model_name: str | None,
+    pictures: tuple[Path, ...],
     title: str | None,
     context: int | None,
     no_summary: bool,
@@ -89,10 +95,12 @@ def command(
         raise click.UsageError("give --session or --continue, not both")
     if question is not None and not question.strip():
         raise click.UsageError("the question is empty")
+    attached = [picture_part(path) for path in pictures]
     model = open_model(model_name, price_file)
     store = open_place(place)
     session, is_new = _open(store, session_id, latest=latest)
     chat = Chat(store, session, model, context=0 if no_summary else context)
+    chat.attached += attached
     quiet = question is not None
     click.echo(f"{'Created new' if is_new else 'Resuming'} session: {session.id}", err=quiet)
     warn_of_damage(session.id, session.health)
@@ -103,6 +111,7 @@ def command(
     try:
         if question is not None:
             chat.ask(argument_text(question), mark="")
+            chat.tell_lost()
         else:
             click.echo(f"Session title: {one_line(session.title)}")
             chat.converse()
@@ -124,6 +133,8 @@ class Chat:
         self.session = session
         self.model = model
         self._context = context  # tokens; 0: never sum up by itself
+        self.attached: list[Message] = []  # pictures that go with the next message
+        self._told: set[str] = set()  # blobs that were warned of
         self.exit_code = 0
         self.leaving = False
         self._interactive = False
@@ -139,6 +150,7 @@ class Chat:
                 self.ask(line)
             elif not self._is_command(line):
                 self.ask(line.removeprefix("/") if line.startswith("//") else line)
+            self.tell_lost()
             if self.leaving:
                 return
             if self._interactive:
@@ -164,7 +176,8 @@ class Chat:
 
         screen = _Screen(mark)
         try:
-            reply = take_turn(self.session, self.model, message, say=screen.show)
+            said = self._with_attached(message)
+            reply = take_turn(self.session, self.model, said, say=screen.show)
         except ModelError as error:
             screen.end()
             keep = self._fewer(keep) if error.too_long and self._context != 0 else 0
@@ -172,6 +185,8 @@ class Chat:
                 self.ask(None, mark=mark, keep=keep // 3)
             else:
                 self._fail(error)
+                if error.status is not None and not error.too_long:  # it answered, with a refusal
+                    self._tell_of_pictures()
         except AppendError as error:
             screen.end()
             if not self._interactive:
@@ -187,6 +202,26 @@ class Chat:
             used = (reply["data"].get("usage") or {}).get("total_tokens", 0)
             if self._context and used > self._context and self._fewer(keep) == keep:
                 self.summarize(keep)
+
+    def _with_attached(self, message: str | None) -> "str | Message | None":
+        """Return a message with the pictures that go with it, which go with no other then."""
+        if message is None or not self.attached:
+            return message
+        parts, self.attached = self.attached, []
+        return {"role": "user", "content": [{"type": "text", "text": message}, *parts]}
+
+    def _tell_of_pictures(self) -> None:
+        """Say how the conversation goes on without its pictures, if it has any: they are sent each time."""
+        before = 0
+        for seq, message in self.recorded(self.session.version):
+            if has_picture(message):
+                go = "/rewind" if self._interactive else f"eventlog rewind {self.session.id}"
+                click.echo(
+                    f"If the model sees no pictures: {go} {before} goes back to before them.",
+                    err=True,
+                )
+                return
+            before = seq
 
     def summarize(self, keep: int = KEEP) -> bool:
         """Let the model sum up all but the newest messages; say whether it did."""
@@ -209,7 +244,19 @@ class Chat:
 
     def _fewer(self, keep: int) -> int:
         """Return how many of the newest messages can stay, with at least one to sum up."""
-        return len(self.session.last_messages(keep + 1)) - 1 if keep else 0
+        return len(self.recorded(keep + 1)) - 1 if keep else 0
+
+    def recorded(self, count: int) -> "list[tuple[int, Message]]":
+        """Return the newest messages as lines have them: what is kept in blobs is not read."""
+        from eventlog.projections.messages import MESSAGES, last_messages  # noqa: PLC0415
+
+        return last_messages(self.session.project(MESSAGES), count)
+
+    def tell_lost(self) -> None:
+        """Warn of what the session keeps in blobs and is not at hand, once for each."""
+        lost = self.session.opener.lost
+        warn_of_lost([ref for name, ref in lost.items() if name not in self._told], self.session.id)
+        self._told.update(lost)
 
     def _fail(self, error: EventLogError) -> None:
         click.echo(f"error: {safe(str(error))}", err=True)
@@ -218,7 +265,7 @@ class Chat:
     def _typed(self) -> Iterator[str]:
         from .console import typed_lines  # noqa: PLC0415 - prompt_toolkit is for terminals only
 
-        said = [m["content"] for _, m in self.session.last_messages(200) if m["role"] == "user"]
+        said = [m["content"] for _, m in self.recorded(200) if m["role"] == "user"]
         return typed_lines(PROMPT, [text for text in said if isinstance(text, str)])
 
     def _is_command(self, line: str) -> bool:
@@ -237,6 +284,7 @@ class Chat:
         from .show import transcript  # noqa: PLC0415
 
         messages = self.session.last_messages(RECALLED)
+        self.tell_lost()
         if messages:
             click.secho("── earlier ──", dim=True)
             for _, message in messages:

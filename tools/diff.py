@@ -12,7 +12,7 @@ from eventlog.errors import InvalidEventError
 
 from .options import complete_session, json_option, open_place, store_option
 from .show import text_of
-from .terminal import one_line, safe, safe_json
+from .terminal import one_line, safe, safe_json, warn_of_lost
 
 if TYPE_CHECKING:
     from eventlog.store import Store
@@ -69,13 +69,17 @@ def _messages(store: "Store", point: str) -> list[Message]:
     name, _, seq = point.partition("@")
     session = store.open(store.find(name))
     if not seq:
-        return [message for _, message in session.last_messages(session.version)]
+        messages = [message for _, message in session.last_messages(session.version)]
+        warn_of_lost(session.opener.lost.values(), session.id)
+        return messages
     if not seq.isdecimal():
         raise click.UsageError(f"{point!r}: after @ comes the number of a message")
     try:
-        return session.branch(int(seq))
+        messages = session.branch(int(seq))
     except InvalidEventError as error:
         raise click.UsageError(str(error)) from None
+    warn_of_lost(session.opener.lost.values(), session.id)
+    return messages
 
 
 def _text(message: Message | None) -> str:

@@ -21,7 +21,7 @@ from .options import (
 from .progress import turns_bar
 from .show import text_of
 from .slash import used
-from .terminal import one_line, safe_json
+from .terminal import one_line, safe_json, warn_of_lost
 
 if TYPE_CHECKING:
     from eventlog.session import Session
@@ -62,6 +62,7 @@ def command(
     store = open_place(place)
     origin = store.open(store.find(session))
     total = sum(turn["role"] == "user" for turn in turns_of(origin, until))
+    warn_of_lost(origin.opener.lost.values(), origin.id)
     with open_model(model_name, price_file) as model:
         new = store.create(new_id)
         if not as_json:

@@ -14,10 +14,10 @@ from .filters import filter_options, first_moment, last_moment, wanted
 from .list_ import local_time
 from .options import json_option, open_place, store_option
 from .progress import progress_bar
-from .terminal import one_line, safe, safe_json
+from .terminal import one_line, safe, safe_json, warn_of_lost
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from eventlog.catalog import Catalog, Hit, Query, Snippet, Wanted
 
@@ -69,6 +69,7 @@ def command(
     catalog = store.catalog(progress_bar)
     found = catalog.search(parsed, chosen, newest=newest, limit=limit + 1)
     hits = [(hit, _shown(catalog, hit, parsed)) for hit in found[:limit]]
+    warn_of_lost(catalog.lost)
     if as_json:
         described = [_describe(hit, shown) for hit, shown in hits]
         click.echo(safe_json(codec.dump_json(described, pretty=True)))
@@ -113,14 +114,26 @@ def _tell_of_no_fields(words: "Sequence[str]") -> None:
 
 def _with_times(query: "Query", chosen: "Wanted") -> "tuple[Query, Wanted]":
     """Read the times in a query as --since and --until are read."""
-    since = [chosen.since, *(first_moment(text) for name, text in query.filters if name == "since")]
-    until = [chosen.until, *(last_moment(text) for name, text in query.filters if name == "until")]
+    since = [chosen.since, *_moments(query, "since", first_moment)]
+    until = [chosen.until, *_moments(query, "until", last_moment)]
     left = tuple(each for each in query.filters if each[0] not in ("since", "until"))
     latest, earliest = (
         max(filter(None, since), default=None),
         min(filter(None, until), default=None),
     )
     return replace(query, filters=left), replace(chosen, since=latest, until=earliest)
+
+
+def _moments(query: "Query", name: str, read: "Callable[[str], str | None]") -> list[str | None]:
+    """Read the times that a query gives under a name; say how one of several words is written."""
+    try:
+        return [read(text) for given, text in query.filters if given == name]
+    except click.UsageError as error:
+        quoted = f"'{name}:\"3 days ago\"'"
+        raise click.UsageError(
+            f"{error.message}. Several words need quotes that the shell leaves: {quoted}, "
+            f'or --{name} "3 days ago"'
+        ) from None
 
 
 def _shown(catalog: "Catalog", hit: "Hit", query: "Query") -> "Snippet":

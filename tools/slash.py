@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .sums import untold
 from .terminal import one_line
 
 if TYPE_CHECKING:
@@ -65,11 +66,22 @@ def _last_question(chat: "Chat") -> tuple[int, int]:
     """Return the user's last message, and the one before it; 0 where there is none."""
     seqs = [0]
     question = (0, 0)
-    for seq, message in chat.session.last_messages(200):
+    for seq, message in chat.recorded(200):
         if message["role"] == "user":
             question = (seqs[-1], seq)
         seqs.append(seq)
     return question
+
+
+def _attach(chat: "Chat", rest: str) -> None:
+    from .attaching import paths_in, picture_part  # noqa: PLC0415
+
+    if not rest:
+        click.echo("show the model pictures with the next message: /attach FILE …")
+        return
+    chat.attached += [picture_part(path) for path in paths_in(rest)]
+    count = len(chat.attached)
+    click.echo(f"The next message goes with {count} picture{'s' * (count != 1)}.")
 
 
 def _rewind(chat: "Chat", rest: str) -> None:
@@ -83,13 +95,10 @@ def _rewind(chat: "Chat", rest: str) -> None:
 
 
 def _tree(chat: "Chat", rest: str) -> None:
-    from eventlog.projections.messages import MESSAGES  # noqa: PLC0415
-    from eventlog.projections.tree import nodes  # noqa: PLC0415
-
-    from .tree import drawn  # noqa: PLC0415
+    from .tree import drawn, said_in  # noqa: PLC0415
 
     del rest
-    for line in drawn(nodes(chat.session.project(MESSAGES)), chat.session.head):
+    for line in drawn(said_in(chat.session), chat.session.head):
         click.echo(line)
 
 
@@ -128,11 +137,12 @@ def _usage(chat: "Chat", rest: str) -> None:
 
 
 def used(tokens: "Tokens") -> str:
-    """Say tokens and what they cost."""
+    """Say tokens and what they cost, and how many calls are not in that."""
     costs = [f", {amount} {currency}" for currency, amount in sorted(tokens.cost.items())]
     return (
         f"{tokens.prompt_tokens:,} prompt + {tokens.completion_tokens:,} completion tokens"
         + "".join(costs)
+        + (f"; {untold(tokens.untold)}" if tokens.untold else "")
     )
 
 
@@ -159,6 +169,7 @@ SLASH: "dict[str, tuple[Callable[[Chat, str], None], str]]" = {
     "title": (_title, "show the title, or set it: /title TEXT; /title auto asks the model"),
     "retry": (_retry, "ask the last message again; the first answer stays in the log"),
     "edit": (_edit, "say the last message differently: /edit TEXT"),
+    "attach": (_attach, "show the model pictures with the next message: /attach FILE …"),
     "rewind": (_rewind, "go back to a message: /rewind NUMBER; nothing is lost"),
     "fork": (_fork, "go on in a new session with the same past: /fork, or /fork NUMBER"),
     "tree": (_tree, "draw the messages with their numbers and branches"),

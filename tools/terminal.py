@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 if TYPE_CHECKING:
+    from eventlog.blobs import Ref
     from eventlog.chain import Health
 
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -161,3 +162,13 @@ def warn_of_damage(session_id: str, health: "Health") -> None:
     }
     found = ", ".join(f"{n} {what}{'s' * (n != 1)}" for what, n in counts.items() if n)
     warn(f"session {session_id}: {found}; the rest is intact. Look: eventlog repair {session_id}")
+
+
+def warn_of_lost(lost: "Collection[Ref]", session_id: str | None = None) -> None:
+    """Say once that what a log, or several, keep in blobs is not all there; nothing if it is."""
+    if lost:
+        count, size = len(lost), sum(ref.size for ref in lost)
+        which = f"{count} blobs are" if count > 1 else "1 blob is"
+        whose = f"session {session_id}: " if session_id else ""
+        told = f"{which} not at hand or not whole ({size:,} bytes); the rest is intact"
+        warn(f"{whose}{told}. Look: eventlog verify {session_id or '--all'}")

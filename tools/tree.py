@@ -1,5 +1,7 @@
 """`eventlog tree`: draw a session's messages with all their branches."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from eventlog import codec
@@ -8,7 +10,10 @@ from eventlog.projections.tree import Node, nodes
 
 from .options import json_option, open_place, session_argument, store_option
 from .show import text_of
-from .terminal import one_line, warn_of_damage
+from .terminal import one_line, warn_of_damage, warn_of_lost
+
+if TYPE_CHECKING:
+    from eventlog.session import Session
 
 _WIDTH = 60  # characters of a message
 _ARGUMENTS = 40  # characters of what a tool is called with
@@ -23,13 +28,26 @@ def command(session: str, *, as_json: bool, place: str | None) -> None:
     store = open_place(place)
     opened = store.open(store.find(session))
     warn_of_damage(opened.id, opened.health)
-    tree, head = nodes(opened.project(MESSAGES)), opened.head
+    tree = _whole_in(opened) if as_json else said_in(opened)
+    head = opened.head
+    warn_of_lost(opened.opener.lost.values(), opened.id)
     if as_json:
         told = [{"seq": node.seq, "parent": node.parent, **node.message} for node in tree]
         click.echo(codec.dump_json({"head": head, "messages": told}, pretty=True))
         return
     for line in drawn(tree, head):
         click.echo(line)
+
+
+def _whole_in(session: "Session") -> list[Node]:
+    seen = session.opener.message
+    return [node._replace(message=seen(node.message)) for node in nodes(session.project(MESSAGES))]
+
+
+def said_in(session: "Session") -> list[Node]:
+    """Return a session's messages with what was said in them; media are not read."""
+    seen = session.opener.said
+    return [node._replace(message=seen(node.message)) for node in nodes(session.project(MESSAGES))]
 
 
 def drawn(tree: list[Node], head: int) -> list[str]:

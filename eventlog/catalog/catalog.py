@@ -1,7 +1,9 @@
 """Keep the catalogue true to the logs: before each use, what changed since is read.
 
-A log is taken to be what it was as long as its stamp (size, times, file) is. If it only grew, the
-reading goes on where it was left, which the hash there proves; any other change has it read anew.
+A log is taken to be what it was as long as its stamp (size, times, file) is. If it only grew, and
+still has the hash that it had where the reading was left, that goes on from there; any other change
+has it read anew. The hash proves that place, not the bytes before it: if those are changed and the
+log has grown as well, only reading all of it tells, as `verify` does, which then asks for `reread`.
 Where the file cannot be used (a read-only disk, another process that will not let go), the same is
 done in memory for this one time: slower, and as true.
 """
@@ -17,22 +19,25 @@ from typing import Any, TypeVar
 
 from eventlog import codec
 from eventlog.backend import Backend, Mark, Stamp
+from eventlog.blobs import Ref
 from eventlog.errors import (
     BackendError,
     BackendUnavailableError,
     EventLogError,
     InvalidQueryError,
 )
+from eventlog.opening import Opener
 from eventlog.reading import read_events
 from eventlog.record import RecordedEvent
 
-from . import database, rows, spending, texts
+from . import database, outputs, rows, spending, texts
 from .check import disagreement
 from .intake import (  # fmt: skip
     CatchUp,
     Part,
     Watch,
     changes_by_others,
+    distrust,
     forget,
     forget_part,
     snapshot,
@@ -84,7 +89,9 @@ class Catalog:
         self._patience = patience
         self._watch = watch
         self._is_id = is_id
-        self._texts = Part("texts", partial(TextIntake, texts_of=self._texts_of))
+        self._opener = Opener(backend)
+        intake = partial(TextIntake, texts_of=self._texts_of, opener=self._opener)
+        self._texts = Part("texts", intake)
 
     def sessions(
         self, wanted: Wanted, *, sort: Sort = "updated", limit: int | None = None
@@ -125,14 +132,25 @@ class Catalog:
         """Bring all up to date, so that the next use need not."""
         self._ask([_ROWS, self._texts], lambda _: None)
 
+    @property
+    def lost(self) -> Sequence[Ref]:
+        """What was asked for so far and is kept in blobs that are not at hand, or not whole."""
+        return tuple(self._opener.lost.values())
+
     def event_of(self, hit: Hit) -> RecordedEvent | None:
-        """Read a hit's event from its log; None if it is not there any more."""
+        """Read a hit's event from its log, with what it says; None if it is not there any more.
+
+        A tool's output is there also if it is kept in a blob, or else a note that it is not at hand.
+        """
         try:
-            return self._event_at(hit.session_id, hit.seq, hit.offset) or next(
+            event = self._event_at(hit.session_id, hit.seq, hit.offset) or next(
                 (e for e in read_events(self._backend, hit.session_id) if e["seq"] == hit.seq), None
             )
         except EventLogError:
             return None
+        if event is None or event["type"] != "message.added":
+            return event
+        return {**event, "data": self._opener.said(event["data"])}
 
     def disagreement(self, session_id: str) -> str | None:
         """Say what is kept of a session that its log does not say; None where there is nothing.
@@ -161,6 +179,15 @@ class Catalog:
                 self._drop(data, session_id)
 
         self._change(drop)
+
+    def reread(self, session_id: str) -> None:
+        """Have a session read anew, from its first byte, by the next use. Raises BackendError."""
+
+        def doubt(data: sqlite3.Connection) -> None:
+            with transaction(data):
+                distrust(data, session_id)
+
+        self._change(doubt)
 
     def wipe(self, session_id: str | None = None) -> None:
         """Let nothing remain, in the catalogue's file, of what was taken out of it.
@@ -229,6 +256,10 @@ class Catalog:
             with transaction(data):
                 texts.clear(data)
                 forget_part(data, self._texts.name)
+        if self._texts in parts and (found := outputs.come_back(data, self._opener.get)):
+            with transaction(data):
+                for session_id in found:
+                    distrust(data, session_id)
         for part in parts:
             catch_up.run(part, stamps)
 
@@ -270,13 +301,16 @@ class Catalog:
             if len(places) > _FEW:
                 for event in read_events(self._backend, session_id):
                     if event["seq"] in places:
-                        yield event["seq"], texts.text_of(event)
+                        yield event["seq"], self._text_of(event)
                 return
             for seq, offset in places.items():
                 if found := self._event_at(session_id, seq, offset):
-                    yield seq, texts.text_of(found)
+                    yield seq, self._text_of(found)
         except EventLogError:
             return
+
+    def _text_of(self, event: RecordedEvent) -> str:
+        return texts.text_of(self._opener.words(event))
 
     def _event_at(self, session_id: str, seq: int, offset: int | None) -> RecordedEvent | None:
         """Read the event whose line begins at a place, if it does. Raises SessionNotFoundError."""

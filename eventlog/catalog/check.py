@@ -1,7 +1,8 @@
 """Hold what is kept of one session against its log: what a proof by replay asks of the catalogue.
 
 It makes the session's row and the list of what was said anew, in a scratch file, and compares. The
-index of words is not looked into: only what it is an index of.
+index of words is not looked into: only what it is an index of. What says something that is not at hand
+now, or was not then, is passed over.
 """
 
 import sqlite3
@@ -12,7 +13,7 @@ from typing import Any
 
 from eventlog.backend import Stamp
 
-from . import database, rows
+from . import database, outputs, rows
 from .intake import CatchUp, Part, snapshot
 from .rows import Wanted
 
@@ -61,7 +62,11 @@ def _row(data: sqlite3.Connection, session_id: str) -> Any:
 def _first_difference(
     kept: sqlite3.Connection, made: sqlite3.Connection, session_id: str
 ) -> str | None:
-    both = (data.execute(_SAID, (session_id,)) for data in (kept, made))
+    lacked = outputs.lacked(kept, session_id) | outputs.lacked(made, session_id)
+    both = (
+        filter(lambda row: row[0] not in lacked, data.execute(_SAID, (session_id,)))
+        for data in (kept, made)
+    )
     for one, other in zip_longest(*both):
         if one != other:
             seq = min(each[0] for each in (one, other) if each)

@@ -20,13 +20,13 @@ from eventlog.projections.summary import SUMMARY
 from eventlog.projections.usage import USAGE
 from eventlog.record import FORMAT, INCOMPATIBLE_FLAGS
 
-from . import intake, rows, spending, texts
+from . import intake, outputs, rows, spending, texts
 
 if sys.platform != "win32":
     import fcntl
 
 NAME = "catalog.sqlite3"
-_TABLES = 1  # rises when the tables change, or how text is cut
+_TABLES = 2  # rises when the tables change, or how text is cut
 SCHEMA = crc32(repr((
     _TABLES, SUMMARY.version, METADATA.version, USAGE.version, FORMAT, sorted(INCOMPATIBLE_FLAGS),
     unicodedata.unidata_version,
@@ -106,7 +106,7 @@ def _ensure_tables(database: sqlite3.Connection) -> None:
         if _is_current(database):
             return  # by another process, meanwhile
         _drop_all(database)
-        for tables in (intake.TABLES, rows.TABLES, spending.TABLES, texts.TABLES):
+        for tables in (intake.TABLES, rows.TABLES, spending.TABLES, texts.TABLES, outputs.TABLES):
             for statement in tables.split(";\n"):
                 database.execute(statement)
         database.execute(f"PRAGMA user_version = {SCHEMA}")

@@ -128,6 +128,11 @@ def forget(database: sqlite3.Connection, session_id: str) -> None:
     database.execute("DELETE FROM marks WHERE session = ?", (session_id,))
 
 
+def distrust(database: sqlite3.Connection, session_id: str) -> None:
+    """Have a session read anew, whatever its log's stamp says; what is kept of it stays until then."""
+    database.execute("UPDATE marks SET young = 1, resumable = 0 WHERE session = ?", (session_id,))
+
+
 def forget_part(database: sqlite3.Connection, name: str) -> None:
     """Forget where the readings of one part ended, so that all is read anew."""
     database.execute("DELETE FROM marks WHERE part = ?", (name,))

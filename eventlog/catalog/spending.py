@@ -25,7 +25,7 @@ CREATE TABLE active (
   session INTEGER, quarter TEXT, messages INTEGER, PRIMARY KEY (session, quarter)
 ) WITHOUT ROWID;
 CREATE TABLE called (
-  session INTEGER, seq INTEGER, model TEXT, PRIMARY KEY (session, seq)
+  session INTEGER, seq INTEGER, model TEXT, waiting TEXT, PRIMARY KEY (session, seq)
 ) WITHOUT ROWID;
 """
 _NAMES = ("spent", "active", "called")
@@ -55,6 +55,7 @@ class Spending:
 
     def __init__(self) -> None:
         self._usage = Usage()
+        self._begun: dict[int, str] = {}  # calls that have not told their tokens -> when
         self._spent: dict[tuple[str, str], Tokens] = {}
         self._messages: dict[str, int] = {}
 
@@ -68,9 +69,13 @@ class Spending:
 
     def load(self, database: sqlite3.Connection, key: int) -> None:
         """Go on from what is kept of a session."""
-        self._usage.calls = dict(
-            database.execute("SELECT seq, model FROM called WHERE session = ?", (key,)).fetchall()
-        )
+        for seq, model, waiting in database.execute(
+            "SELECT seq, model, waiting FROM called WHERE session = ?", (key,)
+        ):
+            self._usage.calls[seq] = model
+            if waiting is not None:
+                self._usage.waiting.add(seq)
+                self._begun[seq] = waiting
         for quarter, model, *counts in database.execute(
             f"SELECT quarter, model, {', '.join(_COUNTS)} FROM spent WHERE session = ?",
             (key,),
@@ -91,13 +96,20 @@ class Spending:
     def _take(self, event: RecordedEvent) -> None:
         quarter = _quarter(event["at"])
         if event["type"] == "session.forked":  # all before is the origin's
-            self._spent, self._messages = {}, {}
+            self._spent, self._messages, self._begun = {}, {}, {}
+            self._usage.waiting = set()
             return
         if event["type"] == "message.added":
             self._messages[quarter] = self._messages.get(quarter, 0) + 1
         self._usage.models = {}
         self._usage = fold(USAGE, [event], self._usage)
+        if event["seq"] in self._usage.waiting:
+            self._begun[event["seq"]] = quarter
         for model, tokens in self._usage.models.items():
+            if tokens.untold < 0:  # told now, of a call that counts when it began
+                began = self._begun.pop(event["data"]["call"])
+                self._spent[began, model].untold += tokens.untold
+                tokens.untold = 0
             self._spent.setdefault((quarter, model), Tokens()).add(tokens)
 
     def keep(self, database: sqlite3.Connection, key: int) -> None:
@@ -112,8 +124,8 @@ class Spending:
             ((key, quarter, count) for quarter, count in self._messages.items()),
         )
         database.executemany(
-            "INSERT INTO called VALUES (?, ?, ?)",
-            ((key, seq, model) for seq, model in self._usage.calls.items()),
+            "INSERT INTO called VALUES (?, ?, ?, ?)",
+            ((key, seq, model, self._begun.get(seq)) for seq, model in self._usage.calls.items()),
         )
 
 

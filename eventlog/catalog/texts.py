@@ -16,9 +16,11 @@ from eventlog import codec
 from eventlog.backend import Block, Stamp
 from eventlog.errors import InvalidQueryError, SessionNotFoundError
 from eventlog.health import Health
+from eventlog.opening import Opener
 from eventlog.projections.messages import ERASED
 from eventlog.record import RecordedEvent
 
+from . import outputs
 from .rows import key_of
 from .words import TOKENIZER, Query, searchable
 
@@ -82,10 +84,12 @@ class TextIntake:
         *,
         resumed: bool,
         texts_of: TextsOf,
+        opener: Opener,
     ) -> None:
         self._database = database
         self._id = session_id
         self._texts_of = texts_of
+        self._opener = opener
         self._key = key_of(database, session_id)
         if self._key is None:
             raise SessionNotFoundError(session_id)
@@ -126,6 +130,7 @@ class TextIntake:
     def _load(self, *, resumed: bool) -> None:
         columns = "seq, doc, offset, role, at, fingerprint, passing FROM said WHERE session = ?"
         if not resumed:
+            outputs.forget(self._database, self._key)
             found = self._database.execute(f"SELECT {columns}", (self._key,))
             self._known = {seq: (doc, tuple(told)) for seq, doc, *told in found}
             return
@@ -144,7 +149,7 @@ class TextIntake:
             self._drop_passing(_call_of(data))
         elif kind == "title.set":
             self._drop_passing(_TITLE)
-        text = text_of(event)
+        text = self._text_of(event)
         if not text:
             return
         words, passing = searchable(text), _passing(event)
@@ -154,6 +159,15 @@ class TextIntake:
             self._put(seq, said)
         else:
             self._waiting.setdefault(passing, {})[seq] = said
+
+    def _text_of(self, event: RecordedEvent) -> str:
+        """Return what an event says, and note what of it is not at hand."""
+        opener = self._opener.anew()
+        text = text_of(opener.words(event))
+        if opener.lost:
+            self._opener.lost.update(opener.lost)
+            outputs.note(self._database, self._key, event["seq"], opener.lost.values())
+        return text
 
     def _erase(self, seqs: Sequence[int]) -> None:
         self._erased.update(seqs)
@@ -282,6 +296,8 @@ def remove(
     `secret`: what they said must leave the file too, so words that have to stay behind make the
     index due to be made anew.
     """
+    if seqs is None:
+        outputs.forget(database, key_of(database, session_id))
     found = _places(database, session_id, seqs)
     if not found:
         return
@@ -331,7 +347,7 @@ def has_leftovers(database: sqlite3.Connection) -> bool:
 def clear(database: sqlite3.Connection) -> None:
     """Empty the index; what was in it is overwritten."""
     database.execute("INSERT INTO words (words) VALUES ('delete-all')")
-    for table in ("said", "leftovers"):
+    for table in ("said", "leftovers", "lacking"):
         database.execute(f"DELETE FROM {table}")
 
 

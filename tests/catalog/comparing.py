@@ -9,6 +9,7 @@ from eventlog.backend import START
 from eventlog.catalog import Catalog, SessionRow, Wanted, read_row, text_of
 from eventlog.codec import MAX_SEQ
 from eventlog.health import Health
+from eventlog.opening import Opener
 from eventlog.reading import read_events
 from eventlog.record import RecordedEvent
 from eventlog.store import SESSION_ID, Store, open_store
@@ -72,7 +73,7 @@ def _said(store: Store, name: str) -> dict[int, tuple[str, str]]:
         for seq in [seq for seq, call in passing.items() if call == _finished_by(event)]:
             del passing[seq]
             said.pop(seq, None)
-        if text := text_of(event):
+        if text := text_of(Opener(store.backend).words(event)):
             said[event["seq"]] = _role(event), text
             call = event["data"].get("call", 0)
             if event["type"] == "title.set":

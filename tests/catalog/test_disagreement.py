@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from eventlog.repair import repair
 from eventlog.store import open_store
-from tests.catalog.comparing import catalog_of
-from tests.log.helpers import begin
+from eventlog.verify import verify
+from tests.catalog.comparing import ALL, catalog_of, read_rows, read_texts, rows_of, texts_of
+from tests.log.helpers import begin, change_line, flip, lines_of, log_of
 
 
 @pytest.fixture
@@ -49,6 +51,36 @@ def test_a_true_catalogue_agrees(place: Path) -> None:
 def test_what_was_altered_is_told(place: Path, change: str, told: str) -> None:
     alter(place, change)
     assert told in str(catalog_of(place).disagreement("s"))
+
+
+def damage_before_the_mark(place: Path) -> None:
+    """Turn a bit of a line that was read, and let the log grow before anybody looks."""
+    log = log_of(place)
+    change_line(log, 2, flip(lines_of(log)[1], 90))
+    open_store(place).open("s").append({"role": "user", "content": "later"})
+    time.sleep(0.15)  # until a list takes the log's stamp for its last
+
+
+def test_damage_behind_a_mark_is_listed_once_a_verification_found_it(place: Path) -> None:
+    damage_before_the_mark(place)
+    assert catalog_of(place).sessions(ALL).ill == []  # read on from the mark, as it only grew
+    assert not verify(open_store(place), "s").health.ok
+    assert catalog_of(place).sessions(ALL).ill == ["s"]
+    assert catalog_of(place).disagreement("s") is None
+
+
+def test_a_sound_log_is_not_read_anew_for_being_verified(place: Path) -> None:
+    alter(place, "UPDATE sessions SET title = 'Other'")
+    assert verify(open_store(place), "s").health.ok
+    assert rows_of(catalog_of(place))["s"].summary.title == "Other"
+
+
+def test_what_a_repair_mended_is_listed_as_its_log_says(place: Path) -> None:
+    damage_before_the_mark(place)
+    catalog_of(place).refresh()
+    repair(open_store(place), "s")
+    assert rows_of(catalog_of(place)) == read_rows(open_store(place))
+    assert texts_of(catalog_of(place)) == set(read_texts(open_store(place)))
 
 
 def test_a_file_that_is_none_is_told(place: Path) -> None:

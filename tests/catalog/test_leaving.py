@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from eventlog.erasure import erase
+from eventlog.retention import empty_bin
 from eventlog.store import Store, open_store
 from tests.catalog.comparing import ALL, assert_true, catalog_of, texts_of
 from tests.log.helpers import begin
@@ -55,11 +56,16 @@ def purge_a_deletion(store: Store) -> None:
     store.purge_binned(store.binned()[0].name)
 
 
+def empty_the_bin(store: Store) -> None:
+    store.delete("s")
+    empty_bin(store, store.binned())
+
+
 def erase_it(store: Store) -> None:
     erase(store, "s", [3, 40])
 
 
-WAYS = (purge_it, purge_it_from_the_bin, purge_a_deletion, erase_it)
+WAYS = (purge_it, purge_it_from_the_bin, purge_a_deletion, empty_the_bin, erase_it)
 each_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 
 

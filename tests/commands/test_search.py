@@ -78,6 +78,17 @@ def test_a_query_that_is_none_is_wrong_usage(shell: Shell, arguments: list[str])
     assert run.err
 
 
+@pytest.mark.parametrize("arguments", [["since:3 days ago"], ["x", "since:3", "days", "ago"]])
+def test_a_time_whose_quotes_the_shell_took_is_told_how_to_write(
+    shell: Shell, arguments: list[str]
+) -> None:
+    hold(shell, "s", "x")
+    run = shell.run("search", *arguments)
+    assert (run.code, run.out) == (2, "")
+    assert """'since:"3 days ago"', or --since "3 days ago\"""" in run.err
+    assert hits(shell, 'x since:"3 days ago"') == [("s", 2)]
+
+
 def test_quotes_that_the_shell_took_make_a_phrase(shell: Shell) -> None:
     hold(shell, "s", "red apple", "apple red", "red")
     assert sorted(hits(shell, "red", "apple")) == [("s", 2), ("s", 3)]
