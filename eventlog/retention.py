@@ -1,21 +1,23 @@
 """Which sessions have not been used for so long that they may go, and why others stay.
 
-The age is that of the newest event, as recorded: a file's own time says when somebody copied it. A
-plan is made by reading only; carrying it out moves sessions to the bin, each only if its log is
-still the one that the plan saw. It knows no clock and asks nobody: now and the rule are given.
+The age is that of the newest use (projections/summary.py says what is one), as recorded: a file's
+own time says when somebody copied it. A plan is made by reading only; carrying it out moves sessions
+to the bin, each only if its log is still the one that the plan saw. It knows no clock and asks
+nobody: now and the rule are given.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from eventlog.backend import START, Binned, Block, Mark
 from eventlog.chain import Chain
+from eventlog.collecting import release
 from eventlog.errors import BackendConflictError, EventLogError, SessionNotFoundError
 from eventlog.health import Health
 from eventlog.projection import fold
 from eventlog.projections.metadata import METADATA, pinned_in
-from eventlog.projections.summary import SUMMARY, Summary
+from eventlog.projections.summary import SUMMARY, Summary, is_use
 from eventlog.reading import feed, size_of
 from eventlog.record import RecordedEvent
 from eventlog.store import Progress, Store
@@ -31,7 +33,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Aged:
-    """A session that the rule lets go. `used` is the time of its newest event; `end`, where it ends."""
+    """A session that the rule lets go. `used` is the time of its newest use; `end`, where it ends."""
 
     session_id: str
     title: str
@@ -99,7 +101,7 @@ def expire(store: Store, plan: Expiry) -> Expiry:
         try:
             store.delete(aged.session_id, aged.end)
         except BackendConflictError:
-            kept.append(Kept(aged.session_id, aged.title, "it was used just now"))
+            kept.append(Kept(aged.session_id, aged.title, "it was changed just now"))
         except SessionNotFoundError:
             kept.append(Kept(aged.session_id, aged.title, "somebody else deleted it just now"))
         except EventLogError as error:
@@ -128,27 +130,44 @@ def old_in_bin(
 
 
 def empty_bin(store: Store, old: Sequence[Binned]) -> tuple[list[Binned], list[Kept]]:
-    """Remove these deletions for good; return those that were still there, and those that stay."""
+    """Remove these deletions for good; return those that were still there, and those that stay.
+
+    What the catalogue still holds of them leaves it once, at the end: its file is read whole for
+    that. Raises BackendError if it cannot.
+    """
     gone, failed = [], []
-    for binned in old:
-        try:
-            store.purge_binned(binned.name)
-        except SessionNotFoundError:
-            continue  # restored or purged meanwhile
-        except EventLogError as error:
-            failed.append(Kept(binned.session_id, binned.name, str(error)))
-        else:
-            gone.append(binned)
+    try:
+        for binned in old:
+            try:
+                _remove(store, binned)
+            except SessionNotFoundError:
+                continue  # restored or purged meanwhile
+            except EventLogError as error:
+                failed.append(Kept(binned.session_id, binned.name, str(error)))
+            else:
+                gone.append(binned)
+    finally:
+        if old:
+            store.catalog().wipe()
     return gone, failed
+
+
+def _remove(store: Store, binned: Binned) -> None:
+    release(store.backend, [binned.name])
+    store.backend.purge_binned(binned.name)
 
 
 @dataclass
 class _Seen:
-    """What one reading of a log gives. `used` is None where a time cannot be read, or none is there."""
+    """What one reading of a log gives: the times of its newest use, and of its newest event.
+
+    They are None where a time cannot be read, or none is there.
+    """
 
     session_id: str
     summary: Summary
     used: datetime | None
+    newest: datetime | None
     pinned: bool
     health: Health
     end: Mark
@@ -156,7 +175,7 @@ class _Seen:
 
 def _read(store: Store, session_id: str, progress: Progress) -> _Seen:
     chain, summary, metadata = Chain(session_id), Summary(), METADATA.initial()
-    used: datetime | None = None
+    used = newest = None
     timed, last = True, Block(0, [], START)
     for block in store.backend.read(session_id):
         events = feed(chain, block)
@@ -164,16 +183,19 @@ def _read(store: Store, session_id: str, progress: Progress) -> _Seen:
             events += chain.feed([block.rest])
         times = list(_times(events))
         timed = timed and len(times) == len(events)
-        used = max((*times, *([used] if used else [])), default=None)
+        newest = max(filter(None, (newest, *times)), default=None)
+        uses = _times(event for event in events if is_use(event))
+        used = max(filter(None, (used, *uses)), default=None)
         summary, metadata = fold(SUMMARY, events, summary), fold(METADATA, events, metadata)
         last = block
         progress(size_of(block))
     doubtful = chain.settle()  # of no known place: then the health is not well either
     health, pinned = chain.health(), pinned_in(fold(METADATA, doubtful, metadata))
-    return _Seen(session_id, summary, used if timed else None, pinned, health, last.end)
+    at = (used or newest, newest) if timed else (None, None)
+    return _Seen(session_id, summary, *at, pinned, health, last.end)
 
 
-def _times(events: Sequence[RecordedEvent]) -> Iterator[datetime]:
+def _times(events: Iterable[RecordedEvent]) -> Iterator[datetime]:
     """Give the times of events, but those that are none or have no zone."""
     for event in events:
         try:
@@ -187,12 +209,12 @@ def _times(events: Sequence[RecordedEvent]) -> Iterator[datetime]:
 def _judge(seen: _Seen, rule: Rule, now: datetime) -> Aged | Kept | None:
     """Say what becomes of a session; None: it is young."""
     title = seen.summary.title
-    if seen.used is None:
+    if seen.used is None or seen.newest is None:
         return Kept(seen.session_id, title, _why_ageless(seen))
     age = now - seen.used
     if timedelta(0) <= age <= rule.older_than:
         return None
-    why = _why_kept(seen, seen.used, now, rule)
+    why = _why_kept(seen, seen.newest, now, rule)
     if why:
         return Kept(seen.session_id, title, why)
     return Aged(seen.session_id, title, seen.used, age, seen.health.bytes, seen.end)
@@ -204,9 +226,11 @@ def _why_ageless(seen: _Seen) -> str:
     return "the time of an event cannot be read" if seen.summary.version else "it is empty"
 
 
-def _why_kept(seen: _Seen, used: datetime, now: datetime, rule: Rule) -> str | None:
-    if used > now:
-        return f"it holds an event of the future, {used:%Y-%m-%d %H:%M %Z}: was the clock set back?"
+def _why_kept(seen: _Seen, newest: datetime, now: datetime, rule: Rule) -> str | None:
+    if newest > now:
+        return (
+            f"it holds an event of the future, {newest:%Y-%m-%d %H:%M %Z}: was the clock set back?"
+        )
     if not seen.health.ok:
         return _damaged(seen)
     return "it is pinned" if seen.pinned and not rule.pinned else None

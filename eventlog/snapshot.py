@@ -1,9 +1,10 @@
-"""Read only the end of a long log, from a place that is proven to be what it was.
+"""Read only the end of a long log, from a place that still has the hash it had.
 
 A snapshot is a small file beside the log: waypoints (how far into the log, which event, its hash) and
 the outline of all before. It is a cache: a waypoint counts only if the log still has that hash at
-that place, which, as each line covers the one before it, proves everything up to there; without a
-snapshot, or with one that does not fit, the log is read whole. Deleting it costs nothing but time.
+that place. That proves the place, and that what follows goes on from it; not the bytes before it, as
+a change made among them in place is seen only by reading them (verify.py). Without a snapshot, or
+with one that does not fit, the log is read whole. Deleting it costs nothing but time.
 """
 
 from collections.abc import Mapping

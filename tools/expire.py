@@ -65,9 +65,10 @@ def command(
     as_json: bool,
     place: str | None,
 ) -> int:
-    """Show the sessions whose newest event is older than AGE; with --apply, move them to the bin.
+    """Show the sessions last used longer ago than AGE; with --apply, move them to the bin.
 
-    The age is that of the newest event, as it was recorded, not of the file. Kept, and told: pinned
+    The age is that of the last use, as it was recorded, not of the file: that it was begun, that
+    something was said, that a model was called, not that it was renamed, tagged or pinned. Kept, and told: pinned
     sessions, damaged and empty ones, and those that hold an event of the future. A session that is
     used in the meantime stays. What is in the bin is brought back by `eventlog restore`, and stays
     until `eventlog expire --bin` or `eventlog delete --purge` removes it.
@@ -116,7 +117,7 @@ def describe(done: "Expiry", *, applied: bool) -> dict[str, Any]:
             {
                 "id": aged.session_id,
                 "title": aged.title,
-                "last_event": aged.used.isoformat(),
+                "last_used": aged.used.isoformat(),
                 "age_days": round(aged.age / _DAY, 2),
                 "bytes": aged.size,
             }

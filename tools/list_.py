@@ -38,7 +38,11 @@ def command(
     place: str | None,
     **asked: Any,
 ) -> None:
-    """List the sessions, the last used first."""
+    """List the sessions, the last used first.
+
+    A session is used when it is begun, when something is said in it and when a model is called; a
+    title, tags, a pin, a rewind or an erasure is no use. UPDATED is the time of the last use.
+    """
     catalog = open_place(place).catalog(progress_bar)
     chosen = wanted(**asked)
     rows, count, ill = catalog.sessions(chosen, sort=sort, limit=None if everything else limit)
@@ -73,6 +77,7 @@ def describe(row: "SessionRow") -> dict[str, Any]:
         "origin": row.origin,
         "prompt_tokens": tokens.prompt_tokens,
         "completion_tokens": tokens.completion_tokens,
+        "untold": tokens.untold,
         "cost": tokens.cost,
         "bytes": row.size,
         "ok": row.health.ok and row.problem is None,

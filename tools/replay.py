@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -17,7 +17,7 @@ from eventlog.upcast import readable
 from .options import json_option, open_place, session_argument, store_option
 from .progress import watched
 from .show import event_line, transcript
-from .terminal import one_line, safe_json, warn_of_damage
+from .terminal import one_line, safe_json, warn_of_damage, warn_of_lost
 from .until import events_until
 from .wrapping import fitted
 
@@ -42,7 +42,8 @@ _LONGEST_PAUSE = 5.0  # seconds, however long a person was away
 @click.option("--verify", "prove_it", is_flag=True,
               help="Rebuild every request and compare it with the digest recorded before the call; check "
               "that every way to read the session agrees, its snapshot and catalogue too.")  # fmt: skip
-@click.option("--step", is_flag=True, help="One event at a time: space or → on, ← back, q ends.")
+@click.option("--step", is_flag=True, help="One event at a time: space or → on, ← back, q ends. An answer that "
+              "broke off is one; with --events, so is each piece of an answer.")  # fmt: skip
 @click.option("--speed", type=click.FloatRange(min=0, min_open=True), metavar="X",
               help="As it happened, X times as fast.")  # fmt: skip
 @click.option("--follow", is_flag=True, help="Then go on with what is appended, from any process.")
@@ -70,7 +71,7 @@ def command(session: str, *, as_json: bool, place: str | None, **asked: Any) -> 
     with begin(store, session_id) as recorded:
         events = events_until(recorded, asked["until"]) if asked["until"] else recorded
         if asked["step"]:
-            _step(list(events))
+            _step(_steps(events, timeline=asked["timeline"]))
             return 0
         events = _paced(events, asked["speed"]) if asked["speed"] else events
         for line in _lines(events, timeline=asked["timeline"], as_json=as_json):
@@ -93,6 +94,7 @@ def _reading(store: "Store", session_id: str) -> "Iterator[Iterable[RecordedEven
     with ExitStack() as at_the_end, bar as place:
         reading = Reading(place, session_id)
         at_the_end.callback(lambda: warn_of_damage(session_id, reading.health))
+        at_the_end.callback(lambda: warn_of_lost(reading.opener.lost.values(), session_id))
         yield reading
 
 
@@ -204,32 +206,64 @@ def _paced(events: "Iterable[RecordedEvent]", speed: float) -> "Iterator[Recorde
         yield event
 
 
-def _step(events: "list[RecordedEvent]") -> None:
-    """Show one event at a time, forwards and backwards."""
+class _Step(NamedTuple):
+    """What --step shows at once: an event, or (`pieces`) an answer that is not there whole."""
+
+    events: "list[RecordedEvent]"
+    pieces: bool
+
+
+def _steps(events: "Iterable[RecordedEvent]", *, timeline: bool) -> list[_Step]:
+    """Return the steps; the pieces of an answer are one, or none where it is there whole."""
+    if timeline:
+        return [_Step([event], pieces=False) for event in events]
+    steps: list[_Step] = []
+    pieces: dict[int, list[RecordedEvent]] = {}
+    for event in events:
+        kind, data = readable(event)["type"], event["data"]
+        if kind == "reply.streamed" and data["call"] in pieces:
+            pieces[data["call"]].append(event)
+            continue
+        steps.append(_Step([event], pieces=kind == "reply.streamed"))
+        if kind == "reply.streamed":
+            pieces[data["call"]] = steps[-1].events
+        elif kind == "message.added" and isinstance(data.get("call"), int):
+            pieces.pop(data["call"], []).clear()  # the whole answer
+    return [step for step in steps if step.events]
+
+
+def _step(steps: list[_Step]) -> None:
+    """Show one step at a time, forwards and backwards."""
     if not sys.stdin.isatty():
         raise click.UsageError("--step needs a terminal")
-    if not events:
+    if not steps:
         return
     from .console import pressed_keys  # noqa: PLC0415 - prompt_toolkit is for terminals only
 
     at = 0
-    _show_step(events, at)
+    _show_step(steps, at)
     for key in pressed_keys():
         if key in ("q", "escape", "c-c", "c-d"):
             return
         at += -1 if key in ("left", "c-h", "b", "p") else 1
-        at = min(max(at, 0), len(events) - 1)
-        _show_step(events, at)
+        at = min(max(at, 0), len(steps) - 1)
+        _show_step(steps, at)
 
 
-def _show_step(events: "list[RecordedEvent]", at: int) -> None:
-    event = events[at]
+def _show_step(steps: list[_Step], at: int) -> None:
+    first, last = steps[at].events[0], steps[at].events[-1]
+    seqs = f"event {first['seq']}" if first is last else f"events {first['seq']} to {last['seq']}"
     click.clear()
-    click.echo(
-        f"event {event['seq']} ({at + 1} of {len(events)}), {event['at']}, {event['type']}\n"
-    )
-    click.echo(fitted(told(event) or one_line(codec.dump_json(event["data"]))))
+    click.echo(f"{seqs} ({at + 1} of {len(steps)}), {last['at']}, {one_line(first['type'])}\n")
+    click.echo(fitted(_told_at_once(steps[at])))
     click.echo("\nspace → on, ← back, q ends", err=True)
+
+
+def _told_at_once(step: _Step) -> str:
+    """Say a step: an event, or an answer as far as its pieces go."""
+    if step.pieces:
+        return "\n".join(_turns(step.events))
+    return told(step.events[0]) or one_line(codec.dump_json(step.events[0]["data"]))
 
 
 def _prove(store: "Store", session_id: str, *, as_json: bool) -> int:
@@ -251,7 +285,7 @@ def _prove(store: "Store", session_id: str, *, as_json: bool) -> int:
         )
         if proof.unprovable:
             click.echo(
-                f"  {proof.unprovable} cannot be proven: erased since, or made by other rules"
+                f"  {proof.unprovable} cannot be proven: erased since, not at hand any more, or made by other rules"
             )
         if proof.difference:
             click.echo(f"  DIFFERENT: {one_line(proof.difference)}")

@@ -31,6 +31,7 @@ from .sums import (
     following,
     of_models,
     periods_between,
+    untold,
 )  # fmt: skip
 from .terminal import BETWEEN, one_line, room_beside, safe_json, tell_left_out, without_room
 
@@ -43,8 +44,8 @@ SHOWN = 30
 _WAYS = ("day", "week", "month", "model", "tag", "session")
 _CHARTS = ("tokens", "messages", "sessions", "cost", "none")
 _ONE_BY_ONE = 3  # so many empty periods have a line each in the chart; more have one together
-_NUMBERS = ("sessions", "messages", "calls", "failed", "prompt", "completion", "cached", "reasoning")  # fmt: skip
-_LESS_NEEDED = ("reasoning", "cached", "failed", "completion", "prompt", "sessions", "calls", "messages")  # fmt: skip
+_NUMBERS = ("sessions", "messages", "calls", "failed", "prompt", "completion", "cached", "reasoning", "untold")  # fmt: skip
+_LESS_NEEDED = ("untold", "reasoning", "cached", "failed", "completion", "prompt", "sessions", "calls", "messages")  # fmt: skip
 _NAME_WIDTHS = {"model": 16, "tag": 12, "session": 46}  # at least; what is longer is cut off
 
 
@@ -80,6 +81,7 @@ def command(
     calls, failed     of a model
     prompt …          tokens, as the provider counted them; cached is part of
                       prompt, reasoning of completion
+    untold            calls whose tokens nobody told: the sums lack them
     cost              as it was recorded with each call (--prices of eventlog chat)
 
     --since and --until choose what was used then, to the quarter of an hour; --tag chooses
@@ -106,6 +108,7 @@ def command(
             click.echo("\t".join([*_names(row, how), *_plain(row, how)]))
     else:
         _print_table(shown, total, how)
+        _tell_of_untold(total)
         _print_chart(shown, chart, how)
         _tell_of_more(len(ordered) - len(shown), how)
 
@@ -167,6 +170,11 @@ def _say_nothing(*, filtered: bool) -> None:
         click.echo("Nothing was used that is like that. All there is: eventlog stats", err=True)
     else:
         click.echo("Nothing to add up yet. Begin a session: eventlog chat", err=True)
+
+
+def _tell_of_untold(total: Sum) -> None:
+    if total.tokens.untold:
+        click.echo(f"{untold(total.tokens.untold)}: the sums are without them.\n", err=True)
 
 
 def _tell_of_more(count: int, how: _Asked) -> None:

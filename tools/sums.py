@@ -59,6 +59,14 @@ def add_up(activities: Iterable["Activity"], keys: Keys) -> tuple[dict[str, Sum]
     return sums, total
 
 
+def untold(count: int) -> str:
+    """Say how many calls the sums of tokens lack, as their provider told none; "" for none."""
+    if not count:
+        return ""
+    one = count == 1
+    return f"{count:,} call{'' if one else 's'} did not tell {'its' if one else 'their'} tokens"
+
+
 def between(
     activities: Iterable["Activity"], since: str | None, until: str | None
 ) -> Iterator["Activity"]:

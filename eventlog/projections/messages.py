@@ -240,9 +240,7 @@ def _nodes(state: Conversation, ranges: list[range]) -> Iterator[Message]:
     return (m for i in chain.from_iterable(ranges) if (m := nodes[i]) is not None)
 
 
-def _newest(
-    state: Conversation, ranges: list[range], limit: int, closed: _Closed
-) -> list[Message]:
+def _newest(state: Conversation, ranges: list[range], limit: int, closed: _Closed) -> list[Message]:
     """Return at most `limit` messages from the end, looking no further back than it must."""
     total = sum(map(len, ranges))
     window = 2 * limit + 16

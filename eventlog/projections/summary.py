@@ -1,4 +1,4 @@
-"""One row about a session: its title, its size, its first and last time. A pure fold."""
+"""One row about a session: its title, its size, when it was begun and last used. A pure fold."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +10,14 @@ NEW_SESSION = "New Session"
 TITLE_LENGTH = 60
 _LOOKED_AT = 4096
 
+_NO_USE = frozenset(("title.set", "metadata.set", "head.moved", "content.erased"))
+
 
 @dataclass(slots=True)
 class Summary:
     """What the session list shows.
 
-    `created` and `updated` are the times of the first and the last event, as recorded;
+    `created` is the time of the first event, `updated` that of the last use (`is_use`), as recorded;
     `messages` counts every message of the log, on all branches; `version` is the last `seq`.
     The title was set by an event (`titled`), or a user's message gave it (`named`), or it is neither's.
     """
@@ -31,7 +33,9 @@ class Summary:
 
 
 def _apply(row: Summary, event: RecordedEvent) -> Summary:
-    row.updated, row.version = event["at"], event["seq"]
+    row.version = event["seq"]
+    if is_use(event) or not row.updated:
+        row.updated = event["at"]
     kind, data = event["type"], event["data"]
     if kind == "message.added":
         row.messages += 1
@@ -47,6 +51,15 @@ def _apply(row: Summary, event: RecordedEvent) -> Summary:
     return row
 
 
+def is_use(event: RecordedEvent) -> bool:
+    """Whether an event is a use of its session: it was begun, something was said, a model called.
+
+    A title, tags, a pin, a move of the head and an erasure are none. What an application records
+    under a name of its own is.
+    """
+    return event["type"] not in _NO_USE
+
+
 def first_line(content: Any) -> str:
     """Make a title of a message's content: its text on one line, 60 characters and "..."."""
     if isinstance(content, list):
@@ -55,4 +68,4 @@ def first_line(content: Any) -> str:
     return line if len(line) <= TITLE_LENGTH else line[:TITLE_LENGTH] + "..."
 
 
-SUMMARY: Projection[Summary] = Projection("summary", 1, Summary, _apply)
+SUMMARY: Projection[Summary] = Projection("summary", 2, Summary, _apply)

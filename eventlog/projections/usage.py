@@ -18,7 +18,8 @@ from eventlog.record import RecordedEvent
 class Tokens:
     """Counts for one model: calls begun, calls that failed, tokens, and cost by currency.
 
-    The cost is an exact decimal number as text, of the calls whose cost was recorded.
+    `untold` counts the calls whose tokens nobody told, which the sums of tokens therefore lack. The
+    cost is an exact decimal number as text, of the calls whose cost was recorded.
     """
 
     calls: int = 0
@@ -27,6 +28,7 @@ class Tokens:
     completion_tokens: int = 0
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+    untold: int = 0
     cost: dict[str, str] = field(default_factory=dict)
 
     def add(self, other: "Tokens") -> None:
@@ -51,11 +53,13 @@ class Usage:
     """Counts by model, under the name that was asked for.
 
     `inherited` is what was used before this session was forked off another, which counts it.
+    `waiting` are the calls that have not told their tokens.
     """
 
     models: dict[str, Tokens] = field(default_factory=dict)
     calls: dict[int, str] = field(default_factory=dict)  # model.called -> model
     inherited: dict[str, Tokens] = field(default_factory=dict)
+    waiting: set[int] = field(default_factory=set)
 
     @property
     def total(self) -> Tokens:
@@ -81,20 +85,41 @@ def _apply(usage: Usage, event: RecordedEvent) -> Usage:
     if kind == "message.added":
         if data.get("usage"):
             _count(usage.of(data.get("call"), data.get("model")), data["usage"])
+            _settle(usage, data)
     elif kind == "model.called":
-        usage.calls[event["seq"]] = data["model"]
-        usage.of(event["seq"], None).calls += 1
+        _begin(usage, event["seq"], data["model"])
     elif kind == "model.failed":
         tokens = usage.of(data.get("call"), None)
         tokens.failed += 1
         _count(tokens, data.get("usage"))
+        _settle(usage, data)
     elif kind == "session.forked":
         for name, tokens in usage.models.items():
             usage.inherited[name] = _sum([usage.inherited.get(name, Tokens()), tokens])
-        usage.models = {}
+        usage.models, usage.waiting = {}, set()
     elif kind in ("context.summarized", "title.set") and data.get("usage"):
         _count(usage.of(None, data.get("model")), data["usage"])
     return usage
+
+
+def _begin(usage: Usage, call: int, model: str) -> None:
+    usage.calls[call] = model
+    usage.waiting.add(call)
+    tokens = usage.of(call, None)
+    tokens.calls += 1
+    tokens.untold += 1
+
+
+def _settle(usage: Usage, data: dict[str, Any]) -> None:
+    """Note that a call told its tokens, if it did so in this reply or failure."""
+    if _tells(data.get("usage")) and data.get("call") in usage.waiting:
+        usage.waiting.remove(data["call"])
+        usage.of(data["call"], None).untold -= 1
+
+
+def _tells(used: Any) -> bool:
+    counts = ("prompt_tokens", "completion_tokens")
+    return isinstance(used, dict) and any(isinstance(used.get(name), int) for name in counts)
 
 
 def _count(tokens: Tokens, used: Any) -> None:
@@ -124,4 +149,4 @@ def _number(used: Any, name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-USAGE: Projection[Usage] = Projection("usage", 2, Usage, _apply)
+USAGE: Projection[Usage] = Projection("usage", 3, Usage, _apply)

@@ -101,6 +101,21 @@ def test_usage_adds_it_up_and_another_model_is_priced_too(terminal: Terminal) ->
     terminal.wait_for("m-large: 1 call, 7 prompt + 3 completion tokens, 0.0013 USD\n")
 
 
+def test_usage_says_which_calls_did_not_tell_their_tokens(
+    server: OpenAIServer, terminal: Terminal
+) -> None:
+    terminal.enter("Hello")
+    terminal.wait_for("[assistant] Hello")
+    for _ in range(2):
+        server.then(fake.stream([{"content": "Silent"}], usage=None))
+        terminal.enter("Hello again")
+        terminal.wait_for("[assistant] Silent")
+    terminal.enter("/usage")
+    terminal.wait_for(
+        "m: 3 calls, 7 prompt + 3 completion tokens, 0.0013 USD; 2 calls did not tell their tokens\n"
+    )
+
+
 def test_usage_of_a_fork_tells_what_was_used_before(paying: Shell) -> None:
     paying.run("chat", "--session", "o", "Hello", "--prices", "prices.toml")
     fork(paying.store, "o", new_id="f")

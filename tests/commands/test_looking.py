@@ -74,6 +74,7 @@ def test_list_as_json_has_every_fact(shell: Shell) -> None:
         "origin": None,
         "prompt_tokens": 0,
         "completion_tokens": 0,
+        "untold": 0,
         "cost": {},
         "bytes": shell.log("s").stat().st_size,
         "ok": True,
@@ -118,6 +119,15 @@ def test_a_log_of_zero_bytes_is_listed_and_shown(shell: Shell) -> None:
 
 
 # show
+
+
+def test_show_prints_what_was_only_thought_as_a_thought(shell: Shell) -> None:
+    session = shell.store.create("s")
+    thought = {"role": "assistant", "content": None, "reasoning": f"So it is.{ESCAPES}"}
+    session.append_many([{"role": "user", "content": "Why?"}, thought])
+    run = shell.run("show", "s")
+    assert run.lines[-1].startswith("[assistant] (thinks) So it is.")
+    assert not {"\x1b", "\x9b", "\u202e"} & set(run.out)
 
 
 def test_messages_are_shown_as_the_chat_shows_them(shell: Shell) -> None:

@@ -255,7 +255,10 @@ def test_verify_says_what_cannot_be_proven(talked: Shell) -> None:
     alter(talked, b'"rules":1', b'"rules":9')
     run = talked.run("replay", "s", "--verify")
     assert run.code == 0
-    assert run.lines[1] == "  3 cannot be proven: erased since, or made by other rules"
+    assert (
+        run.lines[1]
+        == "  3 cannot be proven: erased since, not at hand any more, or made by other rules"
+    )
 
 
 # A long log
@@ -403,6 +406,38 @@ def test_step_goes_forwards_and_backwards(talked: Shell) -> None:
         terminal.wait_for("event 2 (2 of ")
         terminal.press("\x1b[D\x1b[D")
         terminal.wait_for("event 1 (1 of ")
+        terminal.press("q")
+        assert terminal.end() == 0
+
+
+def test_step_shows_an_answer_that_broke_off_as_one_thing(shell: Shell) -> None:
+    put(shell.store.create("s"), user("a"), called(), streamed(3, "b1 "), streamed(3, "b2"))
+    with Terminal(shell, ("replay", "s", "--step")) as terminal:
+        terminal.press("   ")
+        terminal.wait_for("events 4 to 5 (4 of 4)")
+        terminal.wait_for("[assistant] b1 b2\n[interrupted]")
+        terminal.press("q")
+        assert terminal.end() == 0
+
+
+def test_step_passes_over_the_pieces_of_an_answer_that_follows_whole(shell: Shell) -> None:
+    facts = (user("a"), called(), streamed(3, "b1 "), streamed(3, "b2"), assistant("b1 b2", call=3))
+    put(shell.store.create("s"), *facts)
+    with Terminal(shell, ("replay", "s", "--step")) as terminal:
+        terminal.press("   ")
+        terminal.wait_for("event 6 (4 of 4)")
+        terminal.wait_for("[assistant] b1 b2")
+        terminal.press("q")
+        assert terminal.end() == 0
+        assert "reply.streamed" not in terminal.shown
+
+
+def test_step_shows_each_piece_among_all_events(shell: Shell) -> None:
+    put(shell.store.create("s"), user("a"), called(), streamed(3, "b1 "), assistant("b1", call=3))
+    with Terminal(shell, ("replay", "s", "--step", "--events")) as terminal:
+        terminal.press("   ")
+        terminal.wait_for("event 4 (4 of 5)")
+        terminal.wait_for('{"call":3,"text":"b1 "}')
         terminal.press("q")
         assert terminal.end() == 0
 

@@ -60,7 +60,7 @@ def test_a_day_has_all_its_counts(shell: Shell) -> None:
     assert row == {
         "day": "2026-11-22", "sessions": 1, "messages": 2, "calls": 1, "failed": 0,
         "prompt_tokens": 10, "completion_tokens": 2, "cached_tokens": 4, "reasoning_tokens": 0,
-        "cost": {"USD": "0.1"},
+        "untold": 0, "cost": {"USD": "0.1"},
     }  # fmt: skip
 
 
@@ -70,6 +70,22 @@ def test_a_failed_call_is_told_apart(shell: Shell) -> None:
     put(session, ("model.failed", {"call": call["seq"], "reason": "no", "kind": "other"}))
     total = stats(shell)["total"]
     assert (total["calls"], total["failed"]) == (1, 1)
+
+
+def test_calls_that_did_not_tell_their_tokens_are_told(shell: Shell) -> None:
+    ask(at(shell, SUNDAY, "s"))
+    assert "did not tell" not in shown(shell)
+    put(at(shell, SUNDAY, "s"), called(), assistant("without usage", call=5))
+    assert stats(shell)["total"]["untold"] == 1
+    assert "1 call did not tell its tokens: the sums are without them." in shown(shell)
+
+
+def test_a_call_told_later_counts_as_told_in_the_quarter_where_it_began(shell: Shell) -> None:
+    (call,) = put(at(shell, SUNDAY, "s"), called())
+    assert column(stats(shell), "untold") == {"2026-11-22": 1}
+    used = {"prompt_tokens": 10, "completion_tokens": 2}
+    put(at(shell, MONDAY, "s"), assistant("late", call=call["seq"], usage=used))
+    assert column(stats(shell), "untold") == {"2026-11-22": 0, "2026-11-23": 0}
 
 
 @pytest.mark.parametrize(
@@ -216,7 +232,7 @@ def test_a_pipe_gets_plain_numbers_and_no_bars(shell: Shell) -> None:
         put(at(shell, SUNDAY, "s"), user("hi"))
     ask(at(shell, SUNDAY, "s"))
     ask(at(shell, SUNDAY, "s"), currency="EUR")
-    assert shell.run("stats").out == "2026-11-22\t1\t1004\t2\t0\t20\t4\t8\t0\t0.1 EUR, 0.1 USD\n"
+    assert shell.run("stats").out == "2026-11-22\t1\t1004\t2\t0\t20\t4\t8\t0\t0\t0.1 EUR, 0.1 USD\n"
 
 
 def test_the_last_times_are_shown_and_all_are_in_the_total(shell: Shell) -> None:

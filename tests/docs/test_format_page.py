@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from eventlog import blobs as blobs_of
 from eventlog import codec, payload
 from eventlog.backends.jsonl import reader
 from eventlog.chain import _TRUSTED_RUN, Chain
@@ -51,6 +52,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"| {codec.MAX_LINE >> 20} MiB; nesting {payload.MAX_DEPTH} deep" in text
     assert f"| {reader.LONGEST >> 20} MiB; logs are read in blocks" in text
     assert f"believed at its {_TRUSTED_RUN:,}th line" in text
+    assert f"texts of more than {blobs_of.LARGE >> 10} KiB" in text
     assert codec.FIRST_PREV == "A" * 22
     assert codec.UNKNOWN_PREV == "-" * 22
     assert f"`{SESSION_ID.pattern}`" in text

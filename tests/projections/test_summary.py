@@ -59,11 +59,17 @@ def test_messages_count_on_all_branches_and_other_events_do_not() -> None:
     assert row(user("a"), called(), assistant("b"), moved(1), user("c")).messages == 3
 
 
-def test_times_and_version_are_those_of_the_first_and_last_event() -> None:
+def test_times_and_version_are_those_of_the_first_event_and_the_last_use() -> None:
     events = record(user("a"), called(), ("x.app.note", {}))
     summary = fold(SUMMARY, events)
     assert (summary.created, summary.updated) == (events[0]["at"], events[2]["at"])
     assert summary.version == 3
+
+
+def test_it_was_updated_when_it_was_used_last_and_not_when_it_was_renamed() -> None:
+    events = record(user("a"), titled("t"), ("metadata.set", {"metadata": {}}), moved(0))
+    summary = fold(SUMMARY, events)
+    assert (summary.updated, summary.version) == (events[0]["at"], 4)
 
 
 def test_the_model_is_the_one_called_last() -> None:

@@ -61,6 +61,31 @@ def test_a_failed_call_is_counted_with_what_it_used() -> None:
     assert total == Tokens(calls=1, failed=1, prompt_tokens=10, completion_tokens=3)
 
 
+def test_a_call_whose_tokens_nobody_told_is_counted() -> None:
+    used = usage(called("a"), assistant("x", call=1), called("b"), replied(3), called("a"))
+    assert {name: tokens.untold for name, tokens in used.models.items()} == {"a": 2, "b": 0}
+
+
+def test_a_call_that_told_its_tokens_twice_told_them() -> None:
+    assert usage(called(), replied(1), replied(1)).total.untold == 0
+
+
+@pytest.mark.parametrize("odd", [None, {}, {"total_tokens": 3}, {"prompt_tokens": "3"}])
+def test_usage_without_a_count_of_tokens_tells_none(odd: Any) -> None:
+    assert usage(called(), assistant("a", call=1, usage=odd)).total.untold == 1
+
+
+def test_a_failure_may_tell_the_tokens_of_its_call() -> None:
+    kind, data = failed(1)
+    assert usage(called(), (kind, {**data, "usage": {"prompt_tokens": 2}})).total.untold == 0
+
+
+def test_a_call_of_before_a_fork_that_tells_its_tokens_after_it_stays_as_it_was() -> None:
+    forked = ("session.forked", {"session": "o", "version": 1})
+    used = usage(called("m"), forked, replied(1))
+    assert (used.inherited["m"].untold, used.models["m"].untold) == (1, 0)
+
+
 def test_what_was_spent_on_another_branch_was_spent() -> None:
     assert usage(user("a"), called(), replied(2), moved(1)).total.prompt_tokens == 10
 
@@ -135,7 +160,7 @@ def test_a_title_set_by_a_person_counts_nothing() -> None:
 def test_a_failed_call_costs_what_its_failure_tells() -> None:
     kind, data = failed(1)
     total = usage(called(), (kind, {**data, "usage": {"cost": paid("0.5")}})).total
-    assert total == Tokens(calls=1, failed=1, cost={"USD": "0.5"})
+    assert total == Tokens(calls=1, failed=1, untold=1, cost={"USD": "0.5"})
 
 
 def test_what_was_paid_before_a_fork_is_counted_apart() -> None:

@@ -1,16 +1,18 @@
-"""Sessions expire by their newest event, never by a guess, and never while somebody uses them."""
+"""Sessions expire by their last use, never by a guess, and never while somebody uses them."""
 
 import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eventlog.backend import Backend
 from eventlog.backends.jsonl import JsonlBackend
+from eventlog.catalog import Catalog, Watch, unwatched
 from eventlog.compaction import compact
-from eventlog.events import MetadataSet
+from eventlog.events import AppEvent, MessageAdded, MetadataSet, ModelFailed, TitleSet
 from eventlog.retention import empty_bin, expire, old_in_bin
 from eventlog.store import Store
 from tests.log.helpers import change_line, cut_off, lines_of, log_of, message, rehash, said
@@ -53,6 +55,43 @@ def test_the_age_is_the_newest_events_and_not_the_files(
     os.utime(log_of(tmp_path, "young"), (0, 0))  # as after a copy that kept another time
     os.utime(log_of(tmp_path, "old"))
     assert ids(plan(files).expired) == ["old"]
+
+
+@pytest.mark.parametrize("label", [{"tags": ["work"]}, {"pinned": False}])
+def test_a_label_is_no_use_for_expiry_nor_for_the_list(
+    backend: Backend, label: dict[str, Any]
+) -> None:
+    begin(backend, "a", 40)
+    begin(backend, "b", 35)
+    relabelled = on_day(backend, 1).open("a")
+    relabelled.append(MetadataSet(metadata=label))
+    relabelled.append(TitleSet(title="Other"))
+    relabelled.move_head(2)
+    found = plan(backend)
+    assert [(aged.session_id, aged.age.days) for aged in found.expired] == [("a", 40), ("b", 35)]
+    assert [row.id for row in Store(backend).list()] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        MessageAdded(role="user", content="x"),
+        ModelFailed(call=9, reason="no", retryable=False),
+        AppEvent(name="x.app.note", data={}),
+    ],
+)
+def test_what_is_said_called_or_noted_by_an_application_is_a_use(
+    backend: Backend, use: Any
+) -> None:
+    begin(backend, "a", 40)
+    on_day(backend, 1).open("a").append(use)
+    assert (plan(backend).expired, plan(backend).young) == ((), 1)
+
+
+def test_a_label_of_the_future_keeps_a_session(backend: Backend) -> None:
+    begin(backend, "a", 40)
+    on_day(backend, -1).open("a").append(TitleSet(title="Other"))
+    assert "an event of the future" in reasons(plan(backend))["a"]
 
 
 def test_a_session_that_was_used_again_is_young(backend: Backend) -> None:
@@ -161,7 +200,7 @@ def test_a_session_that_is_used_after_the_plan_stays(
     planned = plan(backend)
     use(backend)
     done = expire(Store(backend), planned)
-    assert (done.expired, reasons(done)) == ((), {"a": "it was used just now"})
+    assert (done.expired, reasons(done)) == ((), {"a": "it was changed just now"})
     assert (backend.ids(), backend.binned()) == (["a"], [])
 
 
@@ -202,6 +241,25 @@ def test_the_bin_is_emptied_by_the_time_of_deletion(files: JsonlBackend, tmp_pat
     (old,), _ = old_in_bin(store, LIMIT, NOW)
     assert (old.name, empty_bin(store, [old]), store.binned()) == (name, ([old], []), [])
     assert empty_bin(store, [old]) == ([], [])
+
+
+class Watched(Store):
+    """A store that counts how often its catalogue is opened."""
+
+    opened = 0
+
+    def catalog(self, watch: Watch = unwatched) -> Catalog:
+        self.opened += 1
+        return super().catalog(watch)
+
+
+def test_the_catalogue_is_wiped_once_for_many_deletions(files: JsonlBackend) -> None:
+    for number in range(3):
+        begin(files, f"s{number}", 40)
+    expire(Store(files), plan(files))
+    store = Watched(files)
+    assert len(empty_bin(store, store.binned())[0]) == 3
+    assert (store.binned(), store.opened) == ([], 1)
 
 
 def test_what_was_deleted_in_the_future_stays_in_the_bin(
