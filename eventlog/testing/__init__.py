@@ -6,14 +6,15 @@
 
 That is all an own backend needs, in a file that pytest collects; with
 `pytest.register_assert_rewrite("eventlog.testing")` in its conftest.py, failures show their values.
-The suite asks for what backend.py says of reading, appending, replacing, keeping and the bin, and then for
-what a Store promises on top of it. Faults that only one kind of storage can have (a full disk, a
+The suite asks for what backend.py says of reading, appending, replacing, keeping, blobs and the bin, and
+then for what a Store promises on top of it. Faults that only one kind of storage can have (a full disk, a
 lost connection) are not tested here.
 """
 
 from .appending import AppendingContract
 from .batches import BatchesContract
 from .binning import BinContract
+from .blobs import BlobsContract
 from .deeds import LINES, assert_one_chain, at_once, message, put, read, said, say
 from .keeping import KeepingContract
 from .reading import ReadingContract
@@ -29,6 +30,7 @@ class BackendContract(
     KeepingContract,
     StampingContract,
     BinContract,
+    BlobsContract,
     SessionsContract,
     BatchesContract,
 ):

@@ -7,7 +7,7 @@ import pytest
 
 from eventlog.backend import Backend
 
-from .deeds import LINES, put, put_aside, read, replace
+from .deeds import LINES, at_once, put, put_aside, read, replace
 from .opening import Opening
 
 
@@ -47,6 +47,15 @@ class StampingContract(Opening):
         assert sorted(found) == backend.ids()
         assert [found[name].size for name in "ab"] == [backend.stat(name).size for name in "ab"]
         assert found["a"].identity != found["b"].identity
+
+    def test_each_of_many_who_look_at_once_sees_every_log(self, backend: Backend) -> None:
+        for n in range(40):
+            put(backend, f"s{n}", [b"1"])
+
+        def look(_: int) -> set[int]:
+            return {len(backend.stamps()) for _ in range(100)}
+
+        assert at_once(look, 4) == [{40}] * 4
 
     def test_a_log_that_stays_keeps_its_stamp(self, backend: Backend, other: Backend) -> None:
         put(backend, "a", LINES)

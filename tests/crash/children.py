@@ -23,7 +23,17 @@ import zstandard  # noqa: F401 - before a child is watched, which would import i
 from eventlog.backends.memory import MemoryBackend
 from eventlog.store import Store
 from tests.crash.faults import Killing, KillingQuick
-from tests.crash.operations import NOW, OPERATIONS, handle, open_on, stand_still, told
+from tests.crash.operations import (
+    NOW,
+    OPERATIONS,
+    PICTURE,
+    handle,
+    open_on,
+    picture,
+    stand_still,
+    throw,
+    told,
+)
 from tests.log.helpers import message
 
 NOT_FILES = "!mmap,munmap,brk,mprotect,madvise,rt_sigaction,rt_sigprocmask,futex,getrandom,read"
@@ -165,7 +175,8 @@ _ALLOW = f"import ctypes; ctypes.CDLL(None).prctl({_PR_SET_PTRACER}, {_ANYBODY})
 def nurse() -> None:
     """Fork a child for each order that comes in, until no more come."""
     stand_still()
-    Store(MemoryBackend()).create().append(message("so that all is imported"))
+    said = [message("so that all is imported"), picture("this too", PICTURE)]
+    Store(MemoryBackend()).create().append_many(said)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _ANYBODY, 0, 0, 0)
     while order := os.read(0, 4096):
@@ -182,6 +193,7 @@ def _live(operation: str, place: str, at: int, taken: int | None, now: str, *, s
         ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _ANYBODY, 0, 0, 0)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     watched = (Killing if syncs else KillingQuick)(Path(place), at, taken)
+    throw(now[11:13])
     store = open_on(watched, now)
     session: Any = handle(store)
     os.write(1, f"{os.getpid()}\n".encode())

@@ -5,24 +5,33 @@ which the last is what was asked for, and None stands for no session. `check` ho
 crash left against that, then carries the operation out again, as its caller would.
 """
 
+import hashlib
 import json
 import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zstandard import ZstdDecompressor, ZstdError
 
+import eventlog.blobs
 import eventlog.repair
 from eventlog.backends.jsonl import JsonlBackend
 from eventlog.backends.jsonl.files import Folder
+from eventlog.collecting import collect, release
 from eventlog.compaction import Compaction, compact, plan_compaction, undo
-from eventlog.errors import EventLogError, SessionExistsError, SessionNotFoundError
+from eventlog.errors import (
+    BackendUnavailableError,
+    EventLogError,
+    SessionExistsError,
+    SessionNotFoundError,
+)
 from eventlog.repair import plan_repair, repair
 from eventlog.session import Session
 from eventlog.store import Store
@@ -39,6 +48,9 @@ _ARCHIVED = re.compile(r"\.archive/s\.[^/]*\.jsonl(\.zst)?")
 
 _BINNED = re.compile(r"\.bin/s\.\d+/s\.jsonl")
 COPIES = (".archive/s.", ".quarantine/s.")
+
+PICTURE, OTHER_PICTURE = (bytes([n]) * 700 for n in (1, 2))
+"""Blobs of two sectors."""
 
 Held = tuple[bytes, frozenset[bytes]]
 Words = tuple[str, ...] | None
@@ -84,7 +96,13 @@ def handle(store: Store) -> Session:
 
 def words_of(session: Session) -> tuple[str, ...]:
     """Return what a session's messages say."""
-    return tuple(m["content"] for m in session.messages())
+    return tuple(map(_words, session.messages()))
+
+
+def _words(message: dict[str, Any]) -> str:
+    """Return what a message says; of one with a picture, its words."""
+    content = message["content"]
+    return str(content if isinstance(content, str) else content[0]["text"])
 
 
 def words_in(store: Store) -> Words:
@@ -95,9 +113,18 @@ def words_in(store: Store) -> Words:
         return None
 
 
+_DICE = ["0"]
+
+
+def throw(dice: str) -> None:
+    """Say what is random where nothing is: a new process has a name of its own for what is new."""
+    _DICE[0] = dice
+
+
 def stand_still() -> None:
     """Make what this process writes the same each time: no clock, no random salt."""
     secrets.token_urlsafe = lambda nbytes=None: "salt"  # noqa: ARG005
+    secrets.token_hex = lambda nbytes=None: _DICE[0]  # noqa: ARG005
     vars(eventlog.repair)["utc_now"] = lambda: NOW
     time.time_ns = lambda: 1
 
@@ -159,7 +186,7 @@ def _without_half_batch(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _logged(data: bytes) -> tuple[str, ...]:
     """Return what a log's messages say."""
-    return tuple(e["data"]["content"] for e in chain_of(data) if e["type"] == "message.added")
+    return tuple(_words(e["data"]) for e in chain_of(data) if e["type"] == "message.added")
 
 
 def judge_append(op: Operation, before: Snapshot, after: Snapshot, done: bool) -> None:  # noqa: FBT001
@@ -172,6 +199,46 @@ def judge_append(op: Operation, before: Snapshot, after: Snapshot, done: bool) -
         assert _logged(after["s.jsonl"]) == op.after
         assert after["s.jsonl"].endswith(b"\n")
         assert chain_of(after["s.jsonl"])
+
+
+def judge_picture(op: Operation, before: Snapshot, after: Snapshot, done: bool) -> None:  # noqa: FBT001
+    """No log names a picture that is not there and whole; and the log is as after any append."""
+    judge_append(op, _lean(before), _lean(after), done)
+    check_blobs(after)
+    assert blobs_in(before) - {_HALF} <= blobs_in(after)
+
+
+def _lean(files: Snapshot) -> Snapshot:
+    return {name: data for name, data in files.items() if not name.startswith("blobs/")}
+
+
+def judge_collect(op: Operation, before: Snapshot, after: Snapshot, done: bool) -> None:  # noqa: FBT001
+    """The logs are as they were, with their pictures; in the end there is nothing else."""
+    assert _lean(after) == _lean(before)
+    check_blobs(after)
+    assert not done or blobs_in(after) == {PICTURE}
+
+
+def judge_release(op: Operation, before: Snapshot, after: Snapshot, done: bool) -> None:  # noqa: FBT001
+    """What others refer to stays; what only this session did goes with it."""
+    judge_purge(op, before, after, done)
+    check_blobs({n: data for n, data in after.items() if n != "s.jsonl"})
+    assert not done or blobs_in(after) == {PICTURE}
+
+
+def check_blobs(files: Snapshot) -> None:
+    """Check that all that any log names is there, and is what its name says."""
+    for name, data in files.items():
+        if not name.endswith(".jsonl"):
+            continue
+        for ref in (r for e in chain_of(data) for r in e["data"].get("blobs", ())):
+            blob = files[f"blobs/{ref['sha256']}"]
+            assert hashlib.sha256(blob).hexdigest() == ref["sha256"]
+
+
+def blobs_in(files: Snapshot) -> set[bytes]:
+    """Return the blobs, those without a name of their own too."""
+    return {data for name, data in files.items() if name.startswith("blobs/") and name[-1] != "/"}
 
 
 def judge_delete(op: Operation, before: Snapshot, after: Snapshot, done: bool) -> None:  # noqa: FBT001
@@ -372,6 +439,84 @@ def _say_three(store: Store, session: Session) -> None:
     session.append_many([message(text) for text in ("two", "three", "four")], key=KEY)
 
 
+_HALF = PICTURE[:600]
+
+
+@contextmanager
+def _little_is_large() -> Iterator[None]:
+    """Set aside what is small, too: every sector of a blob is tried."""
+    module = vars(eventlog.blobs)
+    usual, module["LARGE"] = module["LARGE"], 400
+    try:
+        yield
+    finally:
+        module["LARGE"] = usual
+
+
+def picture(text: str, blob: bytes) -> dict[str, Any]:
+    """Make a user message with a picture."""
+    url = "data:image/png;base64," + b64encode(blob).decode()
+    image = {"type": "image_url", "image_url": {"url": url}}
+    return {"role": "user", "content": [{"type": "text", "text": text}, image]}
+
+
+def shown(message: dict[str, Any]) -> bytes:
+    """Return the picture of a message, which must be there."""
+    _, image = message["content"]
+    return b64decode(image["image_url"]["url"].partition(",")[2], validate=True)
+
+
+def _show(store: Store, session: Session) -> None:
+    with _little_is_large():
+        session.append(picture("two", PICTURE), key=KEY)
+
+
+def _show_two(store: Store, session: Session) -> None:
+    with _little_is_large():
+        messages = [picture("two", PICTURE), message("three"), picture("four", OTHER_PICTURE)]
+        session.append_many(messages, key=KEY)
+
+
+def _half_a_picture(place: Path) -> None:
+    """Make a log, and what is no picture under a picture's name."""
+    _begin(place, "one")
+    (place / "blobs").mkdir()
+    (place / "blobs" / hashlib.sha256(PICTURE).hexdigest()).write_bytes(_HALF)
+
+
+def _with_pictures(place: Path) -> None:
+    """Make a session of two pictures, another that has one of them, and what was killed midway."""
+    for session_id, pictures in (("s", [PICTURE, OTHER_PICTURE]), ("other", [PICTURE])):
+        session = open_quick(place).create(session_id)
+        with _little_is_large():
+            for number, each in enumerate(pictures):
+                session.append(picture(f"{number}", each))
+    (place / "blobs" / f"{hashlib.sha256(b'x').hexdigest()}.00.new").write_bytes(b"unfinished")
+
+
+def _without_one_picture(place: Path) -> None:
+    """Make a log that has one of two pictures, and the other one nobody has."""
+    _with_pictures(place)
+    open_quick(place).backend.purge("s")
+    _begin(place, "one")
+
+
+def _collect(store: Store) -> None:
+    """Collect, and say so where something could not be read: then nothing is dropped."""
+    found = collect(store.backend)
+    if found.unread:
+        raise BackendUnavailableError(", ".join(found.unread))
+
+
+def _release(store: Store, session: Session) -> None:
+    """Purge the session with its pictures; what could not be dropped then is collected after."""
+    try:
+        release(store.backend, ["s"])
+        store.backend.purge("s")
+    finally:
+        _collect(store)
+
+
 OPERATIONS = {
     operation.name: operation
     for operation in (
@@ -406,6 +551,28 @@ OPERATIONS = {
             _say("three"),
             judge_append,
         ),
+        Operation(
+            "picture",
+            (("one",), ("one", "two")),
+            lambda p: _begin(p, "one"),
+            _show,
+            judge_picture,
+        ),
+        Operation(
+            "pictures",
+            (("one",), ("one", "two", "three", "four")),
+            _half_a_picture,
+            _show_two,
+            judge_picture,
+        ),
+        Operation(
+            "collect",
+            (("one",),) * 2,
+            _without_one_picture,
+            lambda store, _: _collect(store),
+            judge_collect,
+        ),
+        Operation("purge-pictures", (("0", "1"), None), _with_pictures, _release, judge_release),
         Operation(
             "delete",
             (("one",), None),

@@ -42,6 +42,7 @@ class JsonlBackend:
     def __init__(self, folder: Folder, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
         self.folder = folder
         self.lock_timeout = lock_timeout
+        self._doubted: set[str] = set()  # blobs
 
     @classmethod
     def at(cls, path: Path, *, lock_timeout: float = LOCK_TIMEOUT) -> "JsonlBackend":
@@ -154,7 +155,7 @@ class JsonlBackend:
 
     def keeping(self, given: Mapping[str, bytes]) -> AbstractContextManager[None]:
         """Keep blobs, under the lock that those share who do."""
-        return blobs.keeping(self.folder, given, self.lock_timeout)
+        return blobs.keeping(self.folder, given, self.lock_timeout, self._doubted)
 
     def dropping(self) -> AbstractContextManager[Callable[[str], None]]:
         """Hold the lock of the blobs alone."""
@@ -166,9 +167,12 @@ class JsonlBackend:
         return JsonlRewriter(self.folder, session_id, self.lock_timeout)
 
     def delete(self, session_id: str, at: Mark | None = None) -> None:
-        """Move a session to the bin, under its lock."""
+        """Move a session to the bin, under its lock, and while nobody drops blobs.
+
+        Who looks for what names one would else miss a session that came and went meanwhile.
+        """
         self._expect(session_id)
-        with self._binning(session_id, "deleting"):
+        with self.keeping({}), self._binning(session_id, "deleting"):
             if not binning.is_there(self.folder, session_id):
                 binning.settle(self.folder, session_id)
                 raise SessionNotFoundError(session_id)
@@ -191,8 +195,9 @@ class JsonlBackend:
             raise BackendUnavailableError(f"cannot read {name} in the bin: {error}") from error
 
     def restore(self, name: str) -> None:
-        """Move a session out of the bin, under its lock."""
-        with self._binning(self._known(name), "restoring"):
+        """Move a session out of the bin, under its lock, and while nobody drops blobs."""
+        session_id = self._known(name)
+        with self.keeping({}), self._binning(session_id, "restoring"):
             binning.take_out(self.folder, name)
 
     def purge_binned(self, name: str) -> None:

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from eventlog.blobs import is_name
 from eventlog.errors import BackendUnavailableError
 
-from .files import CREATE, READ, Folder, write_all
+from .files import CREATE, READ, Folder, shut, write_all
 from .lock import BLOBS_LOCK, acquire, share
 
 BLOBS = "blobs"
@@ -44,19 +44,27 @@ def sizes(folder: Folder) -> dict[str, int]:
 
 
 @contextmanager
-def keeping(folder: Folder, given: Mapping[str, bytes], timeout: float) -> Iterator[None]:
-    """Store what is not there yet, durably, and hold the lock that keeps it there."""
+def keeping(
+    folder: Folder, given: Mapping[str, bytes], timeout: float, doubted: set[str]
+) -> Iterator[None]:
+    """Store what is not there yet, durably, and hold the lock that keeps it there.
+
+    `doubted` are blobs whose names may not be on the disk, as a sync failed: a second sync would
+    succeed and tell nothing, so they are written anew.
+    """
     try:
         lock = share(folder, BLOBS_LOCK, timeout)
     except OSError as error:
         raise _cannot("keep", folder, error) from error
-    with lock:
+    try:
         if given:
             try:
-                _store(folder, given)
+                _store(folder, given, doubted)
             except OSError as error:
                 raise _cannot("keep", folder, error) from error
         yield
+    finally:
+        shut(lock)
 
 
 @contextmanager
@@ -66,24 +74,27 @@ def dropping(folder: Folder, timeout: float) -> Iterator[Callable[[str], None]]:
         lock = acquire(folder, BLOBS_LOCK, timeout)
     except OSError as error:
         raise _cannot("drop", folder, error) from error
-    with lock:
-        try:
-            for name in list(folder.names(BLOBS)):
-                if name.endswith(_UNFINISHED):
-                    folder.unlink(f"{BLOBS}/{name}")
-            yield lambda name: _drop(folder, name)
-            with suppress(FileNotFoundError):  # no blob was ever kept
-                folder.sync_folder(BLOBS)
-        except OSError as error:
-            raise _cannot("drop", folder, error) from error
+    try:
+        for name in list(folder.names(BLOBS)):
+            if name.endswith(_UNFINISHED):
+                folder.unlink(f"{BLOBS}/{name}")
+        yield lambda name: _drop(folder, name)
+        with suppress(FileNotFoundError):  # no blob was ever kept
+            folder.sync_folder(BLOBS)
+    except OSError as error:
+        raise _cannot("drop", folder, error) from error
+    finally:
+        shut(lock)
 
 
-def _store(folder: Folder, given: Mapping[str, bytes]) -> None:
+def _store(folder: Folder, given: Mapping[str, bytes], doubted: set[str]) -> None:
     folder.make_inside(BLOBS)
     for name, blob in given.items():
-        if read(folder, name) != blob:
+        if name in doubted or read(folder, name) != blob:
             _write(folder, name, blob)
+    doubted.update(given)
     folder.sync_folder(BLOBS)  # also for one who was killed between his rename and his sync
+    doubted.difference_update(given)
 
 
 def _write(folder: Folder, name: str, blob: bytes) -> None:

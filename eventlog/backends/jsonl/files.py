@@ -115,13 +115,23 @@ class Folder:
         return os.stat(self._at(name), dir_fd=self._dir_fd(), follow_symlinks=False)
 
     def statuses(self) -> Iterator[tuple[str, os.stat_result]]:
-        """Give each name in this folder with what the system says of it, links not followed."""
-        with os.scandir(self._descriptor() if _BY_DESCRIPTOR else self.path) as entries:
-            for entry in entries:
-                try:  # not suppress(), which costs as much as the call, for each log at each list
-                    yield entry.name, entry.stat(follow_symlinks=False)
-                except FileNotFoundError:
-                    continue  # gone since
+        """Give each name in this folder with what the system says of it, links not followed.
+
+        By a descriptor of its own: one that is shared has one place in the folder for all threads,
+        and each would miss what another was given.
+        """
+        opened: list[int] = []
+        try:
+            if _BY_DESCRIPTOR:  # in one C call, as in open()
+                opened.extend(map(partial(os.open, dir_fd=self._descriptor()), (".",), (_FOLDER,)))
+            with os.scandir(opened[0] if opened else self.path) as entries:
+                for entry in entries:
+                    try:  # not suppress(), which costs as much as the call, for each log at each list
+                        yield entry.name, entry.stat(follow_symlinks=False)
+                    except FileNotFoundError:
+                        continue  # gone since
+        finally:
+            _close_all(opened)
 
     def read_at(self, file: FileIO, size: int, offset: int) -> bytes:
         """Read up to `size` bytes from `offset`."""
