@@ -17,7 +17,7 @@ from eventlog import codec
 from eventlog.backend import START, Backend, Binned, Mark
 from eventlog.backends import open_backend
 from eventlog.catalog import Catalog, Hit, SessionRow, Wanted, Watch, read_row, unwatched
-from eventlog.collecting import release
+from eventlog.collecting import Collected, release
 from eventlog.errors import (
     AmbiguousSessionIdError,
     InvalidSessionIdError,
@@ -186,17 +186,19 @@ class Store:
         self.backend.purge_binned(name)
         self.catalog().wipe()
 
-    def purge(self, session_id: str) -> None:
+    def purge(self, session_id: str) -> Collected:
         """Remove all that there is of a session for good, in its place and in the bin.
 
-        The blobs that nothing else refers to go first. Raises SessionNotFoundError, InvalidSessionIdError, BackendLockedError.
+        The blobs that nothing else refers to go first; what is returned says which, and what could
+        not be read, so that none did. Raises SessionNotFoundError, InvalidSessionIdError, BackendLockedError.
         """
         self._check_id(session_id)
         self.catalog().forget(session_id)
         deletions = [each.name for each in self.backend.binned() if each.session_id == session_id]
-        release(self.backend, [session_id, *deletions])
+        released = release(self.backend, [session_id, *deletions])
         self.backend.purge(session_id)
         self.catalog().wipe()
+        return released
 
     def close(self) -> None:
         """Let go of what the backend holds open."""

@@ -108,7 +108,7 @@ def _collect(store: "Store", *, apply_it: bool) -> "Collected | None":
 
 
 def _tell_blobs(blobs: "Collected") -> None:
-    if blobs.unread:
+    if blobs.unread and blobs.unused:
         held = ", ".join(map(one_line, blobs.unread))
         click.echo(f"blobs: none dropped while it cannot be read what is in: {held}", err=True)
         click.echo("  look: eventlog verify --all", err=True)

@@ -117,7 +117,14 @@ def _delete(store: "Store", session_id: str) -> dict[str, Any]:
 
 
 def _purge(store: "Store", session_id: str) -> dict[str, Any]:
-    store.purge(session_id)
+    released = store.purge(session_id)
+    if released.unread and released.unused:
+        unread = ", ".join(map(one_line, released.unread))
+        click.echo(
+            f"{session_id}: its blobs stay while it cannot be read who else names them: {unread}; "
+            "mend that, then: eventlog compact --all --apply",
+            err=True,
+        )
     return {"id": session_id, "purged": True, "name": None, "bytes": 0}
 
 

@@ -196,3 +196,32 @@ def test_at_a_terminal_it_asks_before_a_pinned_session_goes(spoken: Shell) -> No
             terminal.press(f"{answer}\r")
             assert terminal.end() == code
         assert spoken.ids == left
+
+
+def test_a_purge_removes_the_blobs_that_only_it_names(spoken: Shell) -> None:
+    for name, content in (
+        ("s", "mango " * 20_000),
+        ("s", "kiwi " * 20_000),
+        ("s-2", "kiwi " * 20_000),
+    ):
+        hear(spoken, name, content)
+    well(spoken.run("delete", "s", "--purge", "--yes"))
+    assert spoken.session("s-2").messages()[-1]["content"] == "kiwi " * 20_000
+    assert list(spoken.store.backend.blobs().values()) == [100_000]
+
+
+def test_a_purge_says_that_blobs_stay_while_a_log_cannot_be_read(spoken: Shell) -> None:
+    hear(spoken, "s", "mango " * 20_000)
+    log = spoken.place / "s-2.jsonl"
+    log.write_bytes(log.read_bytes().replace(b"other", b"ether"))
+    run = spoken.run("delete", "s", "--purge", "--yes")
+    assert (run.code, len(spoken.store.backend.blobs())) == (0, 1)
+    assert run.err.startswith("s: its blobs stay while it cannot be read who else names them: s-2;")
+
+
+def hear(shell: Shell, name: str, content: str) -> None:
+    """Let a tool say something large in a session."""
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    session = shell.session(name)
+    session.append({"role": "assistant", "content": None, "tool_calls": [call]})
+    session.append({"role": "tool", "tool_call_id": "c", "content": content})
