@@ -100,6 +100,14 @@ class Copy(NamedTuple):
     name: str
 
 
+Keep = Callable[[Mapping[str, bytes]], None]
+"""Keeps blobs, by their SHA-256; they are durable when it returns. Raises BackendUnavailableError."""
+
+
+def nothing() -> None:
+    """Do nothing."""
+
+
 class Writer(Protocol):
     """The right to append to one session's log, while it is held."""
 
@@ -246,10 +254,10 @@ class Backend(Protocol):
         """Return the size in bytes of each blob, by its SHA-256."""
         ...
 
-    def keeping(self, blobs: Mapping[str, bytes]) -> AbstractContextManager[None]:
+    def keeping(self, blobs: Mapping[str, bytes]) -> AbstractContextManager[Keep]:
         """Keep blobs, by their SHA-256, and let nobody drop any while this is held.
 
-        They are durable when it is entered; one that is there already is kept once, and is
+        It gives what keeps more of them meanwhile. They are durable when it is entered; one that is there already is kept once, and is
         written anew where it is not what it was. To be held until the lines that name them are
         stored; many may hold it. Raises BackendUnavailableError where they cannot be kept,
         BackendLockedError after a bounded wait.
@@ -294,12 +302,17 @@ class Backend(Protocol):
         """
         ...
 
-    def purge_binned(self, name: str) -> None:
-        """Remove one deletion from the bin for good. Raises SessionNotFoundError."""
+    def purge_binned(self, name: str, first: Callable[[], None] = nothing) -> None:
+        """Remove one deletion from the bin for good. `first` is as in purge().
+
+        Raises SessionNotFoundError.
+        """
         ...
 
-    def purge(self, session_id: str) -> None:
+    def purge(self, session_id: str, first: Callable[[], None] = nothing) -> None:
         """Remove all that there is of a session for good: also what is in the bin under its id.
+
+        `first` is called once nothing can refuse that any more, and before anything is removed.
 
         The log goes last: killed before that, the session is still there, and purging it again
         goes on. Raises SessionNotFoundError if there is nothing.

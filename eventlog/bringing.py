@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from eventlog import codec
-from eventlog.backend import Backend
+from eventlog.backend import Backend, Keep
 from eventlog.blobs import Ref, is_whole, names_in
 from eventlog.checking import Names
 
@@ -65,8 +65,8 @@ def bringing(backend: Backend, wanted: Wanted, giver: Giver) -> Iterator[Brought
     if not wanted.names:
         yield Brought()
         return
-    with backend.keeping({}):
-        yield _bring(backend, wanted, giver)
+    with backend.keeping({}) as keep:
+        yield _bring(backend, wanted, giver, keep)
 
 
 def plan_bringing(backend: Backend, wanted: Wanted, giver: Giver) -> Brought:
@@ -76,7 +76,7 @@ def plan_bringing(backend: Backend, wanted: Wanted, giver: Giver) -> Brought:
     return Brought(len(found) - len(missing), wanted.lost(missing))
 
 
-def _bring(backend: Backend, wanted: Wanted, giver: Giver) -> Brought:
+def _bring(backend: Backend, wanted: Wanted, giver: Giver, keep: Keep) -> Brought:
     waiting: dict[str, bytes] = {}
     missing: set[str] = set()
     added = size = 0
@@ -88,16 +88,12 @@ def _bring(backend: Backend, wanted: Wanted, giver: Giver) -> Brought:
         size += len(blob)
         added += 1
         if size > _BATCH:
-            _keep(backend, waiting)
-            size = 0
-    _keep(backend, waiting)
-    return Brought(added, wanted.lost(missing))
-
-
-def _keep(backend: Backend, waiting: dict[str, bytes]) -> None:
-    if waiting:
-        with backend.keeping(waiting):
+            keep(waiting)
             waiting.clear()
+            size = 0
+    if waiting:
+        keep(waiting)
+    return Brought(added, wanted.lost(missing))
 
 
 def _lacking(backend: Backend, wanted: Wanted, giver: Giver) -> Iterator[tuple[str, bytes | None]]:

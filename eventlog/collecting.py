@@ -6,13 +6,14 @@ While a line somewhere cannot be read, which may name any blob, nothing is dropp
 names in bytes, and knows no events.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from eventlog.backend import START, Backend
+from eventlog.backend import START, Backend, nothing
 from eventlog.blobs import names_in
 from eventlog.chain import Chain
 from eventlog.errors import BackendUnavailableError, SessionNotFoundError, UnsupportedFormatError
@@ -20,6 +21,7 @@ from eventlog.mending import held
 from eventlog.reading import feed
 
 Progress = Callable[[int], None]
+Remove = Callable[[Callable[[], None]], None]
 
 
 class _DamagedError(Exception):
@@ -45,6 +47,11 @@ class Collected:
         """How many bytes they are, together."""
         return sum(self.unused.values())
 
+    def drop(self, drop: Callable[[str], None]) -> None:
+        """Drop them all."""
+        for name in self.unused:
+            drop(name)
+
 
 def plan_collection(backend: Backend, progress: Progress = lambda _: None) -> Collected:
     """Say which blobs nothing refers to; nothing is changed."""
@@ -53,40 +60,48 @@ def plan_collection(backend: Backend, progress: Progress = lambda _: None) -> Co
     return search.result()
 
 
-def collect(
-    backend: Backend, without: Collection[str] = (), progress: Progress = lambda _: None
-) -> Collected:
+def collect(backend: Backend, progress: Progress = lambda _: None) -> Collected:
     """Drop the blobs that nothing refers to, and what one who was killed has left half written.
 
-    What only these holders refer to, sessions or deletions by their names, is dropped, too; they
-    are about to go. Raises BackendLockedError, BackendUnavailableError.
+    Raises BackendLockedError, BackendUnavailableError.
     """
     blobs = backend.blobs()
-    if not blobs:
+    if not blobs and not backend.ids():  # nor is a lock made where there is no store
         return Collected()
-    search = _Search(backend, blobs, without, progress)
+    search = _Search(backend, blobs, (), progress)
     search.go_on()
     with backend.dropping() as drop:
         search.go_on()
         found = search.result()
-        if found.unread:
-            return found
-        for name in found.unused:
-            drop(name)
-    return Collected(found.unused, dropped=True)
+        if not found.unread:
+            found.drop(drop)
+    return replace(found, dropped=not found.unread)
 
 
-def release(backend: Backend, holders: Collection[str]) -> Collected:
-    """Drop what only these holders refer to, before they go. Nothing else is read if that is nothing.
+def release(backend: Backend, holders: Collection[str], remove: Remove) -> Collected:
+    """Remove these holders, sessions or deletions by their names, and what only they refer to.
 
-    Raises as `collect` does.
+    `remove` removes them; what it is given is to be called before the first byte goes, and drops
+    the blobs, so that killed in between the holder is still there to be removed again. Nobody keeps
+    a blob, forks or restores meanwhile. Raises what `remove` does, and as `collect` does.
     """
-    if not backend.blobs():
+    if not refers(backend, holders):
+        remove(nothing)
         return Collected()
-    held = [place for place in _census(backend) if place[0] in holders]
-    return (
-        collect(backend, holders) if any(_refers(backend, each) for each in held) else Collected()
-    )
+    search = _Search(backend, backend.blobs(), holders, lambda _: None)
+    search.go_on()
+    with backend.dropping() as drop:
+        search.go_on()
+        found = search.result()
+        remove(nothing if found.unread else lambda: found.drop(drop))
+    return replace(found, dropped=not found.unread)
+
+
+def refers(backend: Backend, holders: Collection[str]) -> bool:
+    """Whether any of these holders refers to a blob, as far as they can be read."""
+    if not backend.blobs():
+        return False
+    return any(_refers(backend, place) for place in _census(backend) if place[0] in holders)
 
 
 def _refers(backend: Backend, place: "_Place") -> bool:
@@ -96,6 +111,7 @@ def _refers(backend: Backend, place: "_Place") -> bool:
     return False
 
 
+_PLACED = re.compile(rb"blobs/([0-9a-f]{64})")
 _PATIENCE = 100  # how often what is listed may be gone when it is read
 _Place = tuple[str, str, Any]  # its holder, its kind or a copy's name, what tells that it changed
 
@@ -128,10 +144,11 @@ class _Search:
 
     def _see(self, place: _Place) -> None:
         try:
+            named = _named_by if place[1] in ("log", "bin") else _named_in_copy
             for lines in _lines(self._backend, place):
                 for line in lines:
                     self._progress(len(line) + 1)
-                    for name in _named_by(line):
+                    for name in named(line):
                         self.left.pop(name, None)
         except SessionNotFoundError:  # it went elsewhere, and is found there, or here again
             self._gone[place] += 1
@@ -145,6 +162,11 @@ class _Search:
     def result(self) -> Collected:
         """Return what nothing that was seen refers to."""
         return Collected(self.left, tuple(sorted(self._unread)))
+
+
+def _named_in_copy(line: bytes) -> set[str]:
+    """Return the blobs that a line of a copy names; more of them, as no chain proves a copy."""
+    return _named_by(line) | {name.decode() for name in _PLACED.findall(line)}
 
 
 def _named_by(line: bytes) -> set[str]:

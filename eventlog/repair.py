@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from eventlog import codec
-from eventlog.backend import START, Backend, Block
+from eventlog.backend import START, Backend, Block, Keep
 from eventlog.blobs import is_whole
 from eventlog.chain import Chain
 from eventlog.checking import Blobs, Lost, Names
@@ -115,9 +115,10 @@ def repair(
     and BackendError when the new log, read back, is not what was planned: the old one then stays.
     """
     options = options or Options()
-    plan, names = _mend(store.backend, session_id, options, progress)
-    plan = _with_blobs(plan, store.backend, names, options)
-    found = tuple(name for name in plan.found if _bring_back(store.backend, name, options))
+    with store.backend.keeping({}) as keep:  # what a line that comes back names is not dropped
+        plan, names = _mend(store.backend, session_id, options, progress)
+        plan = _with_blobs(plan, store.backend, names, options)
+        found = tuple(name for name in plan.found if _bring_back(keep, name, options))
     return replace(plan, found=found)
 
 
@@ -146,12 +147,12 @@ def _with_blobs(plan: Plan, backend: Backend, names: Names, options: Options) ->
     return replace(plan, blobs=lost, found=found)
 
 
-def _bring_back(backend: Backend, name: str, options: Options) -> bool:
+def _bring_back(keep: Keep, name: str, options: Options) -> bool:
     """Store a blob as another place has it, durably; the log names it already."""
     if (blob := _elsewhere(name, options)) is None:
         return False
-    with backend.keeping({name: blob}):
-        return True
+    keep({name: blob})
+    return True
 
 
 def _elsewhere(name: str, options: Options) -> bytes | None:

@@ -11,11 +11,12 @@ beside a log is made, or looks, is not known here: it says itself whether it agr
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 from typing import Any, Literal, Protocol
 
 from eventlog import codec
 from eventlog.backend import START
+from eventlog.blobs import content_of, noted, refs_of
 from eventlog.chain import Chain, Health
 from eventlog.opening import Opener
 from eventlog.projection import Projection, fold
@@ -36,6 +37,7 @@ COMPARED: tuple[Projection[Any], ...] = (MESSAGES, USAGE, SUMMARY)
 """The projections that every way to fold a session must agree on."""
 
 _AT_ONCE = 100  # events that are folded at once, where others are folded one by one
+_NOTES_TRIED = 16  # each try reads and hashes the whole list
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,8 +270,34 @@ def _rebuild(number: int, event: RecordedEvent, state: Conversation, opener: Ope
             verdict, reason = "unprovable", "content that was sent has been erased since"
         elif opener.lost:
             verdict, reason = "unprovable", f"{next(iter(opener.lost.values())).place} is not whole"
+        elif (sent := _with_notes(data, state, opener)) is not None:
+            messages, verdict, reason = sent, "proven", None
     model, parameters = data["model"], data.get("parameters", {})
     return Call(number, event["seq"], event["at"], model, parameters, messages, verdict, reason)
+
+
+def _with_notes(
+    data: Mapping[str, Any], state: Conversation, opener: Opener
+) -> list[Message] | None:
+    """Return the list with notes for blobs that were not at hand then, if that is what was sent.
+
+    It is tried with notes for all of them, and for each alone of the first few.
+    """
+    names: dict[str, None] = {}
+
+    def note_all(message: Message) -> Any:
+        names.update(dict.fromkeys(ref.sha256 for ref in refs_of(message)))
+        return noted(message)
+
+    def note(name: str) -> list[Message]:
+        def opened(message: Message) -> Any:
+            return content_of(message, lambda ref: None if ref.sha256 == name else opener.get(ref))
+
+        return view(state, data.get("limit"), opened)
+
+    every = view(state, data.get("limit"), note_all)
+    tries = chain([every], map(note, islice(names, _NOTES_TRIED)))
+    return next((each for each in tries if codec.digest(each) == data["digest"]), None)
 
 
 def _holds_erased(state: Conversation, messages: list[Message]) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from eventlog.backend import START, Binned, Block, Mark
 from eventlog.chain import Chain
-from eventlog.collecting import release
+from eventlog.collecting import Collected, collect, refers
 from eventlog.errors import BackendConflictError, EventLogError, SessionNotFoundError
 from eventlog.health import Health
 from eventlog.projection import fold
@@ -129,17 +129,20 @@ def old_in_bin(
     return old, unclear
 
 
-def empty_bin(store: Store, old: Sequence[Binned]) -> tuple[list[Binned], list[Kept]]:
-    """Remove these deletions for good; return those that were still there, and those that stay.
+def empty_bin(store: Store, old: Sequence[Binned]) -> tuple[list[Binned], list[Kept], Collected]:
+    """Remove these deletions for good.
 
-    What the catalogue still holds of them leaves it once, at the end: its file is read whole for
-    that. Raises BackendError if it cannot.
+    Returns those that were still there, those that stay, and what became of the blobs that they
+    named: those, and what the catalogue still holds, go once, at the end, as all is read for that.
+    Raises BackendError if they cannot; then `eventlog compact` drops the blobs.
     """
-    gone, failed = [], []
+    gone: list[Binned] = []
+    failed: list[Kept] = []
+    named = refers(store.backend, [each.name for each in old])
     try:
         for binned in old:
             try:
-                _remove(store, binned)
+                store.backend.purge_binned(binned.name)
             except SessionNotFoundError:
                 continue  # restored or purged meanwhile
             except EventLogError as error:
@@ -149,12 +152,7 @@ def empty_bin(store: Store, old: Sequence[Binned]) -> tuple[list[Binned], list[K
     finally:
         if old:
             store.catalog().wipe()
-    return gone, failed
-
-
-def _remove(store: Store, binned: Binned) -> None:
-    release(store.backend, [binned.name])
-    store.backend.purge_binned(binned.name)
+    return gone, failed, collect(store.backend) if named and gone else Collected()
 
 
 @dataclass

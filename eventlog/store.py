@@ -177,14 +177,17 @@ class Store:
                 return each
         raise SessionNotFoundError(session_id)
 
-    def purge_binned(self, name: str) -> None:
+    def purge_binned(self, name: str) -> Collected:
         """Remove one deletion from the bin for good, with the blobs that nothing else refers to.
 
-        Raises SessionNotFoundError, BackendLockedError, BackendUnavailableError.
+        Returns as `purge` does. Raises SessionNotFoundError, BackendLockedError,
+        BackendUnavailableError.
         """
-        release(self.backend, [name])
-        self.backend.purge_binned(name)
+        released = release(
+            self.backend, [name], lambda first: self.backend.purge_binned(name, first)
+        )
         self.catalog().wipe()
+        return released
 
     def purge(self, session_id: str) -> Collected:
         """Remove all that there is of a session for good, in its place and in the bin.
@@ -195,8 +198,10 @@ class Store:
         self._check_id(session_id)
         self.catalog().forget(session_id)
         deletions = [each.name for each in self.backend.binned() if each.session_id == session_id]
-        released = release(self.backend, [session_id, *deletions])
-        self.backend.purge(session_id)
+        holders = [session_id, *deletions]
+        released = release(
+            self.backend, holders, lambda first: self.backend.purge(session_id, first)
+        )
         self.catalog().wipe()
         return released
 

@@ -162,6 +162,8 @@ class _Writing:
         for event in self._session.recorded():
             self._version = event["seq"]
             self.has_past = self.has_past or event["type"] == "session.forked"
+            if event["type"] == "message.added":
+                self._times.last = max(self._times.last or "", event["at"])
             source_id = _source_id(event)
             if event["type"] == "session.imported" and self.origin is None:
                 self.origin = event["data"]
@@ -319,13 +321,15 @@ class _Writing:
         waiting, self._waiting, self._bytes = self._waiting, [], 0
         if not waiting:
             return
-        timed = [draft._replace(at=at) for draft, at in waiting]
+        timed = []
+        for draft, at in waiting:
+            self._times.last = at or self._times.last
+            timed.append(draft._replace(at=self._times.last))
         self._session.append_drafts(
             timed,
             expected_version=self._version - len(waiting),
             durability=durability,
         )
-        self._times.last = next((at for _, at in reversed(waiting) if at), self._times.last)
 
 
 def _event(kind: str, data: dict[str, Any]) -> Event | Message:

@@ -10,7 +10,7 @@ from eventlog.errors import EventLogError
 
 from .options import json_option, open_place, sessions_argument, store_option, wanted_sessions
 from .progress import progress_bar
-from .terminal import one_line, safe_json
+from .terminal import one_line, safe_json, warn_of_staying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,11 +108,8 @@ def _collect(store: "Store", *, apply_it: bool) -> "Collected | None":
 
 
 def _tell_blobs(blobs: "Collected") -> None:
-    if blobs.unread and blobs.unused:
-        held = ", ".join(map(one_line, blobs.unread))
-        click.echo(f"blobs: none dropped while it cannot be read what is in: {held}", err=True)
-        click.echo("  look: eventlog verify --all", err=True)
-    elif blobs.unused:
+    warn_of_staying("the store", blobs)
+    if blobs.unused and not blobs.unread:
         verb = "dropped" if blobs.dropped else "would drop"
         click.echo(f"blobs: {verb} {len(blobs.unused):,} that nothing names, {blobs.size:,} bytes")
 

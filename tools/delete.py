@@ -9,7 +9,7 @@ from eventlog import codec
 from eventlog.errors import SessionNotFoundError
 
 from .options import complete_session, json_option, open_place, store_option
-from .terminal import one_line, safe_json
+from .terminal import one_line, safe_json, warn_of_staying
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,13 +118,7 @@ def _delete(store: "Store", session_id: str) -> dict[str, Any]:
 
 def _purge(store: "Store", session_id: str) -> dict[str, Any]:
     released = store.purge(session_id)
-    if released.unread and released.unused:
-        unread = ", ".join(map(one_line, released.unread))
-        click.echo(
-            f"{session_id}: its blobs stay while it cannot be read who else names them: {unread}; "
-            "mend that, then: eventlog compact --all --apply",
-            err=True,
-        )
+    warn_of_staying(session_id, released)
     return {"id": session_id, "purged": True, "name": None, "bytes": 0}
 
 

@@ -13,7 +13,7 @@ from .list_ import local_time
 from .options import json_option, open_place, store_option
 from .progress import progress_bar
 from .restore import deleted_at
-from .terminal import one_line, print_table, safe_json
+from .terminal import one_line, print_table, safe_json, warn_of_staying
 from .when import WhenError, parse_duration
 
 if TYPE_CHECKING:
@@ -173,7 +173,10 @@ def _bin(
     from eventlog.retention import empty_bin, old_in_bin  # noqa: PLC0415
 
     old, unclear = old_in_bin(store, older_than, now)
-    done, failed = empty_bin(store, old) if apply_it else (old, [])
+    done, failed = old, list["Kept"]()
+    if apply_it:
+        done, failed, blobs = empty_bin(store, old)
+        warn_of_staying("the bin", blobs)
     unclear = [*unclear, *failed]
     if as_json:
         rows = [

@@ -17,6 +17,7 @@ import click
 if TYPE_CHECKING:
     from eventlog.blobs import Ref
     from eventlog.chain import Health
+    from eventlog.collecting import Collected
 
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _SAFE: dict[int, str] = {
@@ -172,3 +173,11 @@ def warn_of_lost(lost: "Collection[Ref]", session_id: str | None = None) -> None
         whose = f"session {session_id}: " if session_id else ""
         told = f"{which} not at hand or not whole ({size:,} bytes); the rest is intact"
         warn(f"{whose}{told}. Look: eventlog verify {session_id or '--all'}")
+
+
+def warn_of_staying(whose: str, collected: "Collected") -> None:
+    """Say that blobs had to stay, and what to do, if that is so."""
+    if collected.unread and collected.unused:
+        unread = ", ".join(map(one_line, collected.unread))
+        told = f"{whose}: blobs stay while it cannot be read what else names them: {unread}"
+        warn(f"{told}. Mend that (eventlog verify --all), then: eventlog compact --all --apply")

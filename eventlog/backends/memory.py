@@ -10,7 +10,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from eventlog.backend import START, Archive, Binned, Block, Copy, Durability, Mark, Stamp, Stat
+from eventlog.backend import (
+    START,
+    Archive,
+    Binned,
+    Block,
+    Copy,
+    Durability,
+    Keep,
+    Mark,
+    Stamp,
+    Stat,
+    nothing,
+)  # fmt: skip
 from eventlog.errors import BackendConflictError, SessionExistsError, SessionNotFoundError
 
 _TAIL = 32
@@ -133,11 +145,11 @@ class MemoryBackend:
         return {name: len(blob) for name, blob in list(self.blob_bytes.items())}
 
     @contextmanager
-    def keeping(self, blobs: Mapping[str, bytes]) -> Iterator[None]:
+    def keeping(self, blobs: Mapping[str, bytes]) -> Iterator[Keep]:
         """Keep blobs; nobody else does anything meanwhile."""
         with self._lock:
             self.blob_bytes.update(blobs)
-            yield
+            yield self.blob_bytes.update
 
     @contextmanager
     def dropping(self) -> Iterator[Callable[[str], None]]:
@@ -187,18 +199,20 @@ class MemoryBackend:
             self.changed[found.session_id] = found.changed
             del self._bin[name]
 
-    def purge_binned(self, name: str) -> None:
+    def purge_binned(self, name: str, first: Callable[[], None] = nothing) -> None:
         """Remove one deletion from the bin."""
         with self._lock:
             self._deletion(name)
+            first()
             del self._bin[name]
 
-    def purge(self, session_id: str) -> None:
+    def purge(self, session_id: str, first: Callable[[], None] = nothing) -> None:
         """Remove all that there is of a session."""
         with self._lock:
             binned = [name for name, d in self._bin.items() if d.session_id == session_id]
             if session_id not in self.logs and not binned:
                 raise SessionNotFoundError(session_id)
+            first()
             for name in binned:
                 del self._bin[name]
             held: tuple[dict[str, Any], ...] = (self.logs, self.changed, self.kept, self.caches)

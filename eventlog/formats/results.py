@@ -21,7 +21,7 @@ def join_results(
     the end.
     """
     results: dict[str, list[Said]] = {}  # id of a result -> it, and those of its call before it
-    unsaid: dict[str, Said] = {}  # those that are said by the one after them
+    unsaid: set[str] = set()  # those that are said by the one after them
     waiting: Said | None = None  # a result that may have another one after it
     before = ""
     for said in all_said:
@@ -34,21 +34,22 @@ def join_results(
         if earlier and _call(said) != _call(earlier[-1]):
             earlier = []
         if waiting is not None and earlier and waiting.id == follows:
-            unsaid[follows] = waiting
+            unsaid.add(follows)
         elif waiting is not None:
-            yield waiting
+            yield _joined(results[waiting.id], name)
         waiting = None
         if not earlier and follows in unsaid:
-            yield unsaid.pop(follows)
+            unsaid.remove(follows)
+            yield _joined(results[follows], name)
         if _call(said) is None:
             yield said
         else:
             results[said.id] = [*earlier, said]
-            waiting = _joined(results[said.id], name)
+            waiting = said
     if waiting is not None:
-        yield waiting
+        yield _joined(results[waiting.id], name)
     if (last := head()) in unsaid:
-        yield unsaid[last]
+        yield _joined(results[last], name)
 
 
 def _call(said: Said) -> str | None:

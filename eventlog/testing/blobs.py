@@ -146,6 +146,31 @@ class BlobsContract(Opening):
         with pytest.raises(SessionNotFoundError):
             list(backend.read_copy(copy.name))
 
+    def test_more_blobs_are_kept_while_others_are_held(self, backend: Backend) -> None:
+        with backend.keeping({name_of(b"one"): b"one"}) as keep:
+            keep({name_of(b"two"): b"two"})
+            assert backend.blob(name_of(b"two")) == b"two"
+        assert sorted(backend.blobs().values()) == [3, 3]
+
+    def test_what_comes_first_when_a_session_is_purged_sees_it_whole(
+        self, backend: Backend
+    ) -> None:
+        seen: list[list[str]] = []
+        put(backend, "a", [b"1"])
+        backend.purge("a", lambda: seen.append(backend.ids()))
+        put(backend, "b", [b"1"])
+        backend.delete("b")
+        (binned,) = backend.binned()
+        backend.purge_binned(binned.name, lambda: seen.append([b.name for b in backend.binned()]))
+        assert seen == [["a"], [binned.name]]
+
+    def test_nothing_comes_first_where_there_is_nothing_to_purge(self, backend: Backend) -> None:
+        seen: list[bool] = []
+        for purge in (backend.purge, backend.purge_binned):
+            with pytest.raises(SessionNotFoundError):
+                purge("none.1", lambda: seen.append(True))
+        assert seen == []
+
     def test_large_content_is_read_back_as_it_was_said(self, store: Store, rival: Store) -> None:
         said = give_out(store.create("a"))
         assert rival.open("a").messages() == said

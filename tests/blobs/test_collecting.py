@@ -200,3 +200,60 @@ def test_an_archive_that_comes_and_goes_keeps_what_only_it_names(
             for each in store.binned():
                 store.restore(each.session_id)
             assert NAME in kept(store), (away, back)
+
+
+def test_half_a_blob_goes_also_where_no_whole_one_is(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.create("s")
+    half = tmp_path / "blobs" / f"{NAME}.0123456789abcdef.new"
+    half.parent.mkdir()
+    half.write_bytes(b"half")
+    assert collect(store.backend).unused == {}
+    assert not half.exists()
+
+
+def test_to_collect_where_no_store_is_makes_none(tmp_path: Path) -> None:
+    collect(open_store(tmp_path / "none").backend)
+    assert not (tmp_path / "none").exists()
+
+
+def hasty(folder: Path) -> Store:
+    return Store(JsonlBackend.at(folder, lock_timeout=0.05))
+
+
+def test_a_purge_that_is_refused_drops_nothing(store: Store, tmp_path: Path) -> None:
+    with store.backend.rewriting("s"), pytest.raises(BackendLockedError):
+        hasty(tmp_path).purge("s")
+    assert said(store) == OUTPUT
+
+
+@pytest.mark.parametrize("binned", [False, True], ids=["in its place", "in the bin"])
+def test_while_a_session_is_purged_nobody_restores_or_forks_it(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, binned: bool
+) -> None:
+    def interfere(what: Callable[..., None], *given: Any) -> None:
+        other = hasty(tmp_path)
+        with pytest.raises(BackendLockedError):
+            other.restore("s") if binned else fork(other, "s", new_id="copy")
+        what(*given)
+
+    if binned:
+        store.delete("s")
+    for name in ("purge", "purge_binned"):
+        monkeypatch.setattr(store.backend, name, partial(interfere, getattr(store.backend, name)))
+    if binned:
+        store.purge_binned(store.binned()[0].name)
+    else:
+        store.purge("s")
+    assert (store.ids(), store.binned(), kept(store)) == ([], [], set())
+
+
+def test_an_archive_whose_ref_has_a_turned_bit_keeps_its_blob(store: Store, tmp_path: Path) -> None:
+    only_copies_name_it(store, tmp_path)
+    (copy,) = store.backend.every_copy()
+    lines = list(store.backend.read_copy(copy.name))
+    (tmp_path / copy.name).unlink()
+    turned = b"\n".join(lines).replace(b'"sha256":"' + NAME[:8].encode(), b'"sha256":"00000000')
+    (tmp_path / copy.name.removesuffix(".zst")).write_bytes(turned + b"\n")
+    collect(store.backend)
+    assert kept(store) == {NAME}

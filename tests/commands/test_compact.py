@@ -292,7 +292,7 @@ def test_no_blob_is_dropped_while_a_log_is_damaged(spoken: Shell) -> None:
     keep_a_stray(spoken)
     run = spoken.run("compact", "s", "--apply")
     assert (run.code, len(spoken.store.backend.blobs())) == (0, 2)
-    assert "none dropped while it cannot be read what is in: r" in run.err
+    assert "blobs stay while it cannot be read what else names them: r." in run.err
 
 
 def test_erasing_an_output_removes_its_blob(spoken: Shell) -> None:

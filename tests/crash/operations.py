@@ -511,8 +511,7 @@ def _collect(store: Store) -> None:
 def _release(store: Store, session: Session) -> None:
     """Purge the session with its pictures; what could not be dropped then is collected after."""
     try:
-        release(store.backend, ["s"])
-        store.backend.purge("s")
+        release(store.backend, ["s"], lambda first: store.backend.purge("s", first))
     finally:
         _collect(store)
 

@@ -12,6 +12,8 @@ from eventlog.backends.memory import MemoryBackend
 from eventlog.erasure import erase
 from eventlog.events import AppEvent, HeadMoved, TitleSet
 from eventlog.foreign import ForeignSession, Said
+from eventlog.projection import fold
+from eventlog.projections.summary import SUMMARY
 from eventlog.store import Store
 from eventlog.transfer import Imported, import_session, plan_import, tell
 
@@ -167,6 +169,19 @@ def test_an_import_that_was_killed_before_its_end_is_gone_on_with() -> None:
     assert not bring(store, "b", "copy").stays
     assert bring(store, "a").added > 0
     assert shown(store) == "a"
+
+
+def test_what_a_source_tells_of_the_whole_has_the_time_of_what_was_said_last() -> None:
+    store = Store(MemoryBackend())
+    said = [
+        Said(f"m{n}", {"role": "user", "content": "a"}, at=f"2020-01-0{n}T00:00:00Z")
+        for n in (2, 3)
+    ]
+    members = {"created": "2010-01-01T00:00:00Z", "names_head": True}
+    import_session(store, foreign(*said, head=lambda: "m3", **members), "file")
+    done = import_session(store, foreign(*said, head=lambda: "m2", **members), "file")
+    summary = fold(SUMMARY, store.open(done.session_id).recorded())
+    assert summary.updated.startswith("2020-01-03")
 
 
 def test_a_title_that_comes_back_is_the_title_again() -> None:

@@ -93,3 +93,19 @@ def test_a_proof_holds_the_blobs_of_one_request_at_a_time(
     assert prove(fresh(tmp_path)).proven == 24
     one = peak(lambda: find_call(fresh(tmp_path), 24))
     assert peak(lambda: prove(fresh(tmp_path))) < one + 2 * MB < 24 * MB
+
+
+@pytest.mark.parametrize("also", [None, bytes(100_000)])
+def test_a_request_with_a_note_stays_proven_once_the_picture_is_back(
+    session: Session, model: Model, tmp_path: Path, also: bytes | None
+) -> None:
+    session.append(shown(PICTURE))
+    if also is not None:
+        session.append(shown(also))
+    blob_of(tmp_path).unlink()
+    take_turn(fresh(tmp_path), model, None)
+    blob_of(tmp_path).write_bytes(PICTURE)
+    proof = prove(fresh(tmp_path))
+    assert (proof.calls, proof.proven, proof.difference) == (1, 1, None)
+    (call,) = calls(fresh(tmp_path))
+    assert "not at hand" in str(call.messages)

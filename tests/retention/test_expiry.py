@@ -11,6 +11,7 @@ import pytest
 from eventlog.backend import Backend
 from eventlog.backends.jsonl import JsonlBackend
 from eventlog.catalog import Catalog, Watch, unwatched
+from eventlog.collecting import Collected
 from eventlog.compaction import compact
 from eventlog.events import AppEvent, MessageAdded, MetadataSet, ModelFailed, TitleSet
 from eventlog.retention import empty_bin, expire, old_in_bin
@@ -239,8 +240,12 @@ def test_the_bin_is_emptied_by_the_time_of_deletion(files: JsonlBackend, tmp_pat
     name = rename_to(tmp_path, 31)
     os.utime(tmp_path / ".bin" / name)
     (old,), _ = old_in_bin(store, LIMIT, NOW)
-    assert (old.name, empty_bin(store, [old]), store.binned()) == (name, ([old], []), [])
-    assert empty_bin(store, [old]) == ([], [])
+    assert (old.name, empty_bin(store, [old]), store.binned()) == (
+        name,
+        ([old], [], Collected()),
+        [],
+    )
+    assert empty_bin(store, [old]) == ([], [], Collected())
 
 
 class Watched(Store):

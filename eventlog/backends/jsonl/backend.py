@@ -17,7 +17,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from eventlog.backend import START, Archive, Binned, Block, Copy, Mark, Stamp, Stat
+from eventlog.backend import (
+    START,
+    Archive,
+    Binned,
+    Block,
+    Copy,
+    Keep,
+    Mark,
+    Stamp,
+    Stat,
+    nothing,
+)  # fmt: skip
 from eventlog.errors import BackendConflictError, BackendUnavailableError, SessionNotFoundError
 
 from . import archives, binning, blobs, caching
@@ -153,7 +164,7 @@ class JsonlBackend:
         except OSError as error:
             raise BackendUnavailableError(f"cannot look at the blobs: {error}") from error
 
-    def keeping(self, given: Mapping[str, bytes]) -> AbstractContextManager[None]:
+    def keeping(self, given: Mapping[str, bytes]) -> AbstractContextManager[Keep]:
         """Keep blobs, under the lock that those share who do."""
         return blobs.keeping(self.folder, given, self.lock_timeout, self._doubted)
 
@@ -200,15 +211,18 @@ class JsonlBackend:
         with self.keeping({}), self._binning(session_id, "restoring"):
             binning.take_out(self.folder, name)
 
-    def purge_binned(self, name: str) -> None:
+    def purge_binned(self, name: str, first: Callable[[], None] = nothing) -> None:
         """Remove one deletion from the bin for good, under the session's lock."""
         with self._binning(self._known(name), "purging"):
+            self._known(name)  # still
+            first()
             binning.drop(self.folder, name)
 
-    def purge(self, session_id: str) -> None:
+    def purge(self, session_id: str, first: Callable[[], None] = nothing) -> None:
         """Remove all that there is of a session for good, under its lock."""
         self._expect(session_id)
         with self._binning(session_id, "purging"):
+            first()
             binning.purge(self.folder, session_id)
 
     def _expect(self, session_id: str) -> None:

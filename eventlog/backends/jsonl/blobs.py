@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
+from eventlog.backend import Keep
 from eventlog.blobs import is_name
 from eventlog.errors import BackendUnavailableError
 
@@ -46,7 +47,7 @@ def sizes(folder: Folder) -> dict[str, int]:
 @contextmanager
 def keeping(
     folder: Folder, given: Mapping[str, bytes], timeout: float, doubted: set[str]
-) -> Iterator[None]:
+) -> Iterator[Keep]:
     """Store what is not there yet, durably, and hold the lock that keeps it there.
 
     `doubted` are blobs whose names may not be on the disk, as a sync failed: a second sync would
@@ -56,13 +57,17 @@ def keeping(
         lock = share(folder, BLOBS_LOCK, timeout)
     except OSError as error:
         raise _cannot("keep", folder, error) from error
+
+    def keep(more: Mapping[str, bytes]) -> None:
+        try:
+            _store(folder, more, doubted)
+        except OSError as error:
+            raise _cannot("keep", folder, error) from error
+
     try:
         if given:
-            try:
-                _store(folder, given, doubted)
-            except OSError as error:
-                raise _cannot("keep", folder, error) from error
-        yield
+            keep(given)
+        yield keep
     finally:
         shut(lock)
 
