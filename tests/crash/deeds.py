@@ -17,7 +17,7 @@ from eventlog.backends.jsonl import JsonlBackend
 from eventlog.repair import repair
 from eventlog.session import Session
 from eventlog.store import Store
-from tests.log.helpers import begin, cut_off, log_of, message, open_session, said, say
+from tests.log.helpers import CALL, begin, cut_off, log_of, message, open_session, said, say
 
 DESCRIPTORS = Path("/proc/self/fd")
 MEMORY = "/dev/shm"  # noqa: S108 - only looked at, and only for a fresh folder
@@ -75,6 +75,15 @@ def append_with_a_key_that_is_stored(folder: Path) -> Deed:
 
 def append_a_batch(folder: Path) -> Deed:
     return _keyed(folder, "new", "newer", "newest")
+
+
+def append_a_large_output(folder: Path) -> Deed:
+    deed = _keyed(folder)
+    call = {"role": "assistant", "content": "calling", "tool_calls": [CALL]}
+    output = {"role": "tool", "tool_call_id": CALL["id"], "content": "a word " * 10_000}
+    deed.act = partial(_session(deed).append_many, [call, output], key="key")
+    deed.after = [*deed.before, "calling", str(output["content"])]
+    return deed
 
 
 def append_behind_another_writer(folder: Path) -> Deed:
@@ -149,6 +158,7 @@ def _write_behind(folder: Path, data: bytes) -> None:
 
 DEEDS = (
     append, append_with_a_key, append_with_a_key_that_is_stored, append_a_batch,
+    append_a_large_output,
     append_behind_another_writer, append_behind_a_torn_write, heal_a_lost_newline_and_append,
     append_by_a_new_handle, append_to_a_log_that_was_replaced, read_what_others_wrote,
     read_a_log_that_was_replaced, create, repair_a_log,

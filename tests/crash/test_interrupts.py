@@ -21,7 +21,7 @@ from tests.crash.deeds import DEEDS, DESCRIPTORS, Deed, check, open_files, scrat
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # what was open when interrupted
 QUICK = 40  # opcodes of a deed that are tried, beside those that handle locks and descriptors
-DELICATE = ("writer.py", "files.py", "lock.py", "rewriter.py")
+DELICATE = ("writer.py", "files.py", "lock.py", "rewriter.py", "blobs.py")
 OURS = str(Path(eventlog.__file__).parent) + os.sep
 
 
