@@ -140,8 +140,10 @@ def _do_without_memory(deed: Deed, at: int, failures: int) -> bool:
             act()
         finally:
             give_memory_back()
-    except Exception:  # noqa: BLE001 - C code also says SystemError or TypeError for it
-        return False
+    except BaseException as error:  # C code also says SystemError or TypeError for it
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":  # pydantic's
+            return False
+        raise
     return True
 
 
