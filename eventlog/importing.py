@@ -104,6 +104,7 @@ class _Work:
         self._verbs = verbs
         self._format = format_
         self._waiting: dict[str, dict[str, str]] = {}  # source -> session -> its origin
+        self._taken: Counter[tuple[str, str]] = Counter()  # source, session
 
     def do(self, source: Source, outcome: Outcome) -> bool:
         """Import one source; return whether some of its sessions wait."""
@@ -173,9 +174,19 @@ class _Work:
         return True
 
     def _take(self, foreign: ForeignSession, source: Source) -> Took:
-        done = self._verbs.session(self._store, foreign, source.name)
+        done = self._verbs.session(self._store, foreign, self._name_of(foreign, source))
         state: State = "new" if done.is_new else "grown" if done.added else "unchanged"
         return Took(done.session_id, state, done.added, done.refused, done.missing, done.stays)
+
+
+    def _name_of(self, foreign: ForeignSession, source: Source) -> str:
+        """Name where a session comes from; of several with one id in a source, each by its own name.
+
+        They tell different things of one session, and each is held against what it told itself.
+        """
+        key = (source.name, id_of(foreign))
+        self._taken[key] += 1
+        return source.name if self._taken[key] == 1 else f"{source.name}#{self._taken[key]}"
 
 
 def what_is(source: Source, sample: Sample) -> str | None:

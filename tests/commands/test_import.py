@@ -64,6 +64,17 @@ def test_a_session_follows_its_source_unless_somebody_went_on_here(shell: Shell)
     assert shell.session("chatgpt-c").messages()[-1]["content"] == "Mine."
 
 
+def test_two_conversations_with_one_id_in_a_file_add_nothing_when_it_comes_again(
+    shell: Shell,
+) -> None:
+    write_branches(shell.folder / "a.json", "a")
+    (one,) = json.loads((shell.folder / "a.json").read_text())
+    both = [{**one, "title": "One"}, {**one, "title": "Two", "current_node": "b"}]
+    (shell.folder / "a.json").write_text(json.dumps(both))
+    assert shell.run("import", "a.json").code == 0
+    assert shell.run("import", "a.json").lines[-1] == "1 source, nothing new"
+
+
 def test_a_dry_run_tells_the_same_and_writes_nothing(shell: Shell) -> None:
     write_chat(shell.folder / "a.jsonl")
     run = shell.run("import", "--dry-run", "a.jsonl")
