@@ -178,7 +178,6 @@ class _Work:
         state: State = "new" if done.is_new else "grown" if done.added else "unchanged"
         return Took(done.session_id, state, done.added, done.refused, done.missing, done.stays)
 
-
     def _name_of(self, foreign: ForeignSession, source: Source) -> str:
         """Name where a session comes from; of several with one id in a source, each by its own name.
 

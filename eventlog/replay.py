@@ -256,11 +256,12 @@ def _seen(call: RecordedEvent) -> int:
     return min(named, call["seq"] - 1)
 
 
-def _rebuild(number: int, event: RecordedEvent, state: Conversation, opener: Opener) -> Call:
+def _rebuild(number: int, event: RecordedEvent, state: Conversation, whole: Opener) -> Call:
+    """Rebuild a request; what was not at hand for it is remembered by `whole`, too."""
     data = event["data"]
     verdict: Verdict = "proven"
     reason = None
-    opener = opener.anew()
+    opener = whole.anew()
     messages = view(state, data.get("limit"), opener.content)
     if data["rules"] != RULES:
         verdict, reason = "unprovable", f"it was made by version {data['rules']} of the rules"
@@ -269,7 +270,9 @@ def _rebuild(number: int, event: RecordedEvent, state: Conversation, opener: Ope
         if _holds_erased(state, messages):
             verdict, reason = "unprovable", "content that was sent has been erased since"
         elif opener.lost:
-            verdict, reason = "unprovable", f"{next(iter(opener.lost.values())).place} is not whole"
+            place = next(iter(opener.lost.values())).place
+            verdict, reason = "unprovable", f"{place} is missing or not whole"
+            whole.lost.update(opener.lost)
         elif (sent := _with_notes(data, state, opener)) is not None:
             messages, verdict, reason = sent, "proven", None
     model, parameters = data["model"], data.get("parameters", {})

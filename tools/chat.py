@@ -260,7 +260,8 @@ class Chat:
 
     def _fail(self, error: EventLogError) -> None:
         click.echo(f"error: {safe(str(error))}", err=True)
-        self.exit_code = exit_code(error)
+        if not self._interactive:  # a person has seen it, and went on
+            self.exit_code = exit_code(error)
 
     def _typed(self) -> Iterator[str]:
         from .console import typed_lines  # noqa: PLC0415 - prompt_toolkit is for terminals only

@@ -72,7 +72,7 @@ def command(
         _erase(store, names[0], erase, apply_it=apply_it, as_json=as_json)
         return 0
     done, failed = list["Compaction"](), 0
-    for name in names:
+    for name in _compacted(store, names) if undo and everything else names:
         try:
             done.append(_work(store, name, _verb(apply_it=apply_it, undo=undo)))
         except EventLogError as error:
@@ -94,6 +94,11 @@ def command(
     return failed
 
 
+def _compacted(store: "Store", names: list[str]) -> list[str]:
+    """Return those of these sessions that may have been compacted."""
+    return [name for name in names if store.backend.archives(name)]
+
+
 def _collect(store: "Store", *, apply_it: bool) -> "Collected | None":
     """Drop the blobs that nothing names, or say which; None where there are no blobs."""
     if not store.backend.blobs():
@@ -112,6 +117,8 @@ def _tell_blobs(blobs: "Collected") -> None:
     if blobs.unused and not blobs.unread:
         verb = "dropped" if blobs.dropped else "would drop"
         click.echo(f"blobs: {verb} {len(blobs.unused):,} that nothing names, {blobs.size:,} bytes")
+        if not blobs.dropped:
+            click.echo("  Do it: eventlog compact --all --apply")
 
 
 def _refuse_nonsense(

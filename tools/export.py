@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from eventlog import codec
-from eventlog.errors import EventLogError
+from eventlog.errors import EventLogError, TransferError
 
 from .filters import first_moment, last_moment
 from .options import (
@@ -101,14 +101,15 @@ def command(
         raise click.UsageError("a bundle is whole: not with --until, --branch or --redact")
     store = open_place(place)
     names = _wanted(store, sessions, chosen, everything=everything)
-    done = _Export(store, asked, names).to(output, replaces=force)
+    export = _Export(store, asked, names)
+    done = export.to(output, replaces=force)
     if as_json:
         click.echo(safe_json(codec.dump_json(done, pretty=True)), err=output in (None, _STDOUT))
     elif output not in (None, _STDOUT):
         for each in done:
             count = f"{len(each['sessions']):,} session{'s' * (len(each['sessions']) != 1)}"
             click.echo(f"{one_line(each['file'])}: {count}, {each['bytes']:,} bytes")
-    return 0
+    return export.failed
 
 
 def _checked(format_: str | None) -> str:
@@ -140,13 +141,17 @@ def _wanted(
 
 
 class _Export:
-    """Some sessions, and how they are to be written."""
+    """Some sessions, and how they are to be written.
+
+    `failed` is 1 once one of several files could not be.
+    """
 
     def __init__(self, store: "Store", asked: _Asked, names: Sequence[str]) -> None:
         self._store = store
         self._asked = asked
         self._names = names
         self._masked: Counter[str] = Counter()
+        self.failed = 0
 
     def to(self, output: str | None, *, replaces: bool) -> list[dict[str, Any]]:
         """Write the file, or the files; return what is to be told of each."""
@@ -164,7 +169,15 @@ class _Export:
             work = [(str(folder / f"{name}{ending}"), [name]) for name in self._names]
         if not replaces:
             _refuse_to_replace(file for file, _ in work)
-        done = [self._one(file, names, replaces=replaces) for file, names in work]
+        done = []
+        for file, names in work:
+            try:
+                done.append(self._one(file, names, replaces=replaces))
+            except TransferError as error:
+                if len(work) == 1:
+                    raise
+                self.failed = 1
+                click.echo(f"{names[0]}: not written: {one_line(error.reason)}", err=True)
         for kind, count in sorted(self._masked.items()):
             click.echo(f"masked {kind}, {count:,} time{'s' * (count != 1)}", err=True)
         return done

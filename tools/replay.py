@@ -274,11 +274,15 @@ def _prove(store: "Store", session_id: str, *, as_json: bool) -> int:
     with watched(f"prove {session_id}", store, session_id, readings=4) as place:
         snapshot = SnapshotCheck(place.backend, session_id)
         kept: list[Kept] = [snapshot, CatalogCheck(place.catalog(), session_id)]
-        proof = prove(place.open(session_id), kept)
+        session = place.open(session_id)
+        proof = prove(session, kept)
+    lost = session.opener.lost
+    ok = proof.ok and not lost
     if as_json:
-        click.echo(codec.dump_json({"session": session_id, "ok": proof.ok, "calls": proof.calls,
+        click.echo(codec.dump_json({"session": session_id, "ok": ok, "calls": proof.calls,
                                     "proven": proof.proven, "unprovable": proof.unprovable,
-                                    "difference": proof.difference}, pretty=True))  # fmt: skip
+                                    "difference": proof.difference,
+                                    "lost_blobs": sorted(lost)}, pretty=True))  # fmt: skip
     else:
         click.echo(
             f"{session_id}: {proof.proven} of {proof.calls} requests are proven to be what was sent"
@@ -289,7 +293,8 @@ def _prove(store: "Store", session_id: str, *, as_json: bool) -> int:
             )
         if proof.difference:
             click.echo(f"  DIFFERENT: {one_line(proof.difference)}")
-    return 0 if proof.ok else DAMAGE_FOUND
+    warn_of_lost(lost.values(), session_id)
+    return 0 if ok else DAMAGE_FOUND
 
 
 def _show_call(store: "Store", session_id: str, number: int, *, as_json: bool) -> None:

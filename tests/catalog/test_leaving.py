@@ -146,9 +146,9 @@ def test_a_search_in_the_middle_of_a_purge_brings_nothing_back(
     store = open_store(place)
     purge = store.backend.purge
 
-    def search_first(session_id: str) -> None:
+    def search_first(session_id: str, first: Callable[[], None]) -> None:
         assert texts_of(catalog_of(place), SECRET)
-        purge(session_id)
+        purge(session_id, first)
 
     monkeypatch.setattr(store.backend, "purge", search_first)
     store.purge("s")

@@ -128,6 +128,13 @@ def test_with_all_a_damaged_log_does_not_stop_the_others(spoken: Shell) -> None:
     )
 
 
+def test_undo_with_all_passes_over_what_was_never_compacted(spoken: Shell) -> None:
+    take_turns(spoken.store.create("r"), 1)
+    spoken.run("compact", "s", "--apply")
+    (line,) = well(spoken.run("compact", "--all", "--undo"))
+    assert line.startswith("s: ")
+
+
 def rewrite(shell: Shell, times: int) -> None:
     for number in range(times):
         put(shell.session("s"), titled(f"a{number}"), titled(f"b{number}"))

@@ -74,6 +74,16 @@ def test_each_session_gets_a_file_of_its_own_where_the_format_holds_one(filled: 
     assert names == ["one.md", "two.md"]
 
 
+def test_a_session_that_a_format_cannot_hold_does_not_stop_the_others(filled: Shell) -> None:
+    record = {"type": "user", "uuid": "u1", "sessionId": "c", "timestamp": "2026-01-01T00:00:00Z",
+              "message": {"role": "user", "content": "Hi."}}  # fmt: skip
+    (filled.folder / "c.jsonl").write_text(json.dumps(record) + "\n")
+    filled.run("import", "c.jsonl")
+    run = filled.run("export", "--all", "--to", "claude_code", "-o", "out")
+    assert (run.code, len(list((filled.folder / "out").iterdir()))) == (1, 1)
+    assert run.err.count("not written: ") == 2
+
+
 def test_nothing_is_overwritten_unasked(filled: Shell) -> None:
     (filled.folder / "a.jsonl").write_text("mine")
     run = filled.run("export", "one", "--to", "openai", "-o", "a.jsonl")

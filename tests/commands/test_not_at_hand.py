@@ -173,7 +173,8 @@ def test_a_proof_names_what_it_cannot_prove_and_finds_no_difference(
     done(talking.run("search", WORD))
     lose(talking)
     run = talking.run("replay", "s", "--verify")
-    assert (run.code, "DIFFERENT" in run.out) == (0, False)
+    assert (run.code, "DIFFERENT" in run.out) == (3, False)
+    assert "Look: eventlog verify s" in run.err
     assert "1 cannot be proven: erased since, not at hand any more" in run.out
 
 

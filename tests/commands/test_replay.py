@@ -216,6 +216,7 @@ def test_verify_is_green(talked: Shell) -> None:
         "proven": 3,
         "unprovable": 0,
         "difference": None,
+        "lost_blobs": [],
     }
 
 

@@ -67,7 +67,7 @@ def test_without_the_whole_picture_it_is_unprovable_and_not_wrong(
         assert (proof.proven, proof.unprovable, proof.difference) == (0, 1, None)
     call = find_call(fresh(tmp_path), 1)
     assert call is not None
-    assert call.reason == f"blobs/{blob_of(tmp_path).name} is not whole"
+    assert call.reason == f"blobs/{blob_of(tmp_path).name} is missing or not whole"
 
 
 def test_a_change_elsewhere_still_differs(asked: Session, tmp_path: Path) -> None:
