@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from eventlog.store import Store
 
 PROMPT = "you> "
+_MODEL_FAILED = 6  # the exit code, as in main.py's table
 THINKING = "(thinking …)"
 _MADE_UP = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 KEEP = 6  # messages that stay when the older ones are summed up
@@ -260,8 +261,11 @@ class Chat:
 
     def _fail(self, error: EventLogError) -> None:
         click.echo(f"error: {safe(str(error))}", err=True)
-        if not self._interactive:  # a person has seen it, and went on
-            self.exit_code = exit_code(error)
+        code = exit_code(error)
+        if (
+            code == _MODEL_FAILED or not self._interactive
+        ):  # a refused command was seen, and is over
+            self.exit_code = code
 
     def _typed(self) -> Iterator[str]:
         from .console import typed_lines  # noqa: PLC0415 - prompt_toolkit is for terminals only
